@@ -1,0 +1,332 @@
+//! Chunks: header, context, footer with its block table, and runs of chunks. SPEC 5.
+
+use crate::error::{Error, Result};
+use crate::id::{BlockIdentity, ChunkId, SessionId};
+use crate::limits;
+use crate::options::Options;
+use crate::wire::{Put, Take};
+
+/// What a chunk's plain bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ChunkKind {
+    /// Tagged blocks.
+    Data = 1,
+    /// A page of an archive's index.
+    IndexPage = 2,
+    /// The list of an index's pages.
+    IndexRoot = 3,
+}
+
+/// How the chunks around it are to be read: what the three framings repeat more or less often.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// The key epoch, opened by the chunk's session.
+    pub epoch: u32,
+    /// Places in the session's component table, in the order of encoding.
+    pub chain: Vec<u16>,
+    /// What else the destination has to know.
+    pub options: Options,
+}
+
+impl Context {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.put_u32(self.epoch);
+        out.put_u16(u16::try_from(self.chain.len()).expect("bounded by limits"));
+        for place in &self.chain {
+            out.put_u16(*place);
+        }
+        self.options.encode(out);
+    }
+
+    fn decode(take: &mut Take<'_>) -> Result<Context> {
+        let epoch = take.u32()?;
+        let count = usize::from(take.u16()?);
+        if count > limits::CHAIN_LENGTH_MAX {
+            let limit = limits::CHAIN_LENGTH_MAX as u64;
+            return Err(Error::Limit { what: "chain", limit, found: count as u64 });
+        }
+        let chain = (0..count).map(|_| take.u16()).collect::<Result<_>>()?;
+        Ok(Context { epoch, chain, options: Options::decode(take)? })
+    }
+}
+
+/// What one stage of the chain did to this chunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StageRecord {
+    /// Bytes before the stage, and so what decoding has to give back.
+    pub plain_length: u32,
+    /// Its nonce; empty where it has none.
+    pub nonce: Vec<u8>,
+}
+
+/// Where a chunk's context stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContextPlace {
+    /// In this header.
+    Here(Context),
+    /// In the run header of this number.
+    Run(u64),
+}
+
+/// The body of a chunk header frame; its payload is the encoded chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkHeader {
+    /// Its address.
+    pub chunk: ChunkId,
+    /// The session whose table and epochs it uses.
+    pub session: SessionId,
+    /// What its plain bytes are.
+    pub kind: ChunkKind,
+    /// Plain bytes.
+    pub plain_length: u32,
+    /// One for each stage of the chain, in order.
+    pub stages: Vec<StageRecord>,
+    /// Chain, epoch and options, or where they are.
+    pub context: ContextPlace,
+}
+
+const CONTEXT_HERE: u8 = 1;
+const CONTEXT_IN_RUN: u8 = 2;
+
+impl ChunkHeader {
+    /// Appends the frame's body.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.chunk.encode(out);
+        out.put_raw(&self.session.0);
+        out.put_u8(self.kind as u8);
+        out.put_u8(match self.context {
+            ContextPlace::Here(_) => CONTEXT_HERE,
+            ContextPlace::Run(_) => CONTEXT_IN_RUN,
+        });
+        out.put_u32(self.plain_length);
+        out.put_u16(u16::try_from(self.stages.len()).expect("bounded by limits"));
+        for stage in &self.stages {
+            out.put_u32(stage.plain_length);
+            out.put_bytes(&stage.nonce);
+        }
+        match &self.context {
+            ContextPlace::Here(context) => context.encode(out),
+            ContextPlace::Run(number) => out.put_u64(*number),
+        }
+    }
+
+    /// Reads a frame's body.
+    pub fn decode(body: &[u8]) -> Result<ChunkHeader> {
+        let what = "chunk header";
+        let mut take = Take::new(what, body);
+        let chunk = ChunkId::decode(&mut take)?;
+        let session = SessionId(take.array()?);
+        let kind = match take.u8()? {
+            1 => ChunkKind::Data,
+            2 => ChunkKind::IndexPage,
+            3 => ChunkKind::IndexRoot,
+            value => return Err(Error::Unknown { what: "chunk kind", value: value.into() }),
+        };
+        let place = take.u8()?;
+        let plain_length = take.u32()?;
+        if plain_length > limits::CHUNK_PLAIN_LENGTH_MAX {
+            let limit = limits::CHUNK_PLAIN_LENGTH_MAX.into();
+            return Err(Error::Limit { what: "chunk", limit, found: plain_length.into() });
+        }
+        let count = usize::from(take.u16()?);
+        if count > limits::CHAIN_LENGTH_MAX {
+            let limit = limits::CHAIN_LENGTH_MAX as u64;
+            return Err(Error::Limit { what: "chain", limit, found: count as u64 });
+        }
+        let mut stages = Vec::with_capacity(count);
+        for _ in 0..count {
+            let plain_length = take.u32()?;
+            if plain_length > limits::FRAME_PAYLOAD_LENGTH_MAX {
+                let limit = limits::FRAME_PAYLOAD_LENGTH_MAX.into();
+                return Err(Error::Limit { what: "stage", limit, found: plain_length.into() });
+            }
+            let nonce = take.bytes(limits::NONCE_LENGTH_MAX)?.to_vec();
+            stages.push(StageRecord { plain_length, nonce });
+        }
+        let context = match place {
+            CONTEXT_HERE => ContextPlace::Here(Context::decode(&mut take)?),
+            CONTEXT_IN_RUN => ContextPlace::Run(take.u64()?),
+            value => return Err(Error::Unknown { what: "context place", value: value.into() }),
+        };
+        take.end()?;
+        let header = ChunkHeader { chunk, session, kind, plain_length, stages, context };
+        header.check()
+    }
+
+    fn check(self) -> Result<ChunkHeader> {
+        let what = "chunk header";
+        if let ContextPlace::Here(context) = &self.context
+            && context.chain.len() != self.stages.len()
+        {
+            return Err(Error::Invalid { what, rule: "every stage of the chain has its record" });
+        }
+        if self.stages.first().is_some_and(|first| first.plain_length != self.plain_length) {
+            return Err(Error::Invalid {
+                what,
+                rule: "the first stage begins with the plain bytes",
+            });
+        }
+        Ok(self)
+    }
+}
+
+/// One block that can be referred to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockEntry {
+    /// Its ordinal among the chunk's data blocks, from 0.
+    pub ordinal: u32,
+    /// Its plain bytes.
+    pub length: u32,
+    /// What it is known by.
+    pub identity: BlockIdentity,
+}
+
+/// Closes a chunk. Block table and needs are the frame's payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkFooter {
+    /// The chunk's address again.
+    pub chunk: ChunkId,
+    /// The context again, in the framing [`crate::Framing::Both`].
+    pub context: Option<Context>,
+    /// The blocks that can be referred to, in order of ordinals.
+    pub blocks: Vec<BlockEntry>,
+    /// The chunks that references in this one need, ascending.
+    pub needs: Vec<ChunkId>,
+}
+
+const BLOCK_ENTRY_LEN: usize = 40;
+
+impl ChunkFooter {
+    /// Appends the frame's body and payload.
+    pub fn encode(&self, body: &mut Vec<u8>, payload: &mut Vec<u8>) {
+        self.chunk.encode(body);
+        body.put_u8(self.context.is_some().into());
+        if let Some(context) = &self.context {
+            context.encode(body);
+        }
+        payload.put_u32(u32::try_from(self.blocks.len()).expect("bounded by limits"));
+        for block in &self.blocks {
+            payload.put_u32(block.ordinal);
+            payload.put_u32(block.length);
+            payload.put_raw(&block.identity.0);
+        }
+        payload.put_u32(u32::try_from(self.needs.len()).expect("bounded by limits"));
+        for need in &self.needs {
+            need.encode(payload);
+        }
+    }
+
+    /// Reads a frame's body and payload.
+    pub fn decode(body: &[u8], payload: &[u8]) -> Result<ChunkFooter> {
+        let what = "chunk footer";
+        let mut take = Take::new(what, body);
+        let chunk = ChunkId::decode(&mut take)?;
+        let context = match crate::tag::decode_bool(what, take.u8()?)? {
+            true => Some(Context::decode(&mut take)?),
+            false => None,
+        };
+        take.end()?;
+        let mut take = Take::new(what, payload);
+        let count = take.count(limits::CHUNK_PLAIN_LENGTH_MAX as usize, BLOCK_ENTRY_LEN)?;
+        let mut blocks = Vec::with_capacity(count);
+        for _ in 0..count {
+            blocks.push(BlockEntry {
+                ordinal: take.u32()?,
+                length: take.u32()?,
+                identity: BlockIdentity(take.array()?),
+            });
+        }
+        let count = take.count(limits::CHUNK_PLAIN_LENGTH_MAX as usize, ChunkId::LEN)?;
+        let needs = (0..count).map(|_| ChunkId::decode(&mut take)).collect::<Result<_>>()?;
+        take.end()?;
+        Ok(ChunkFooter { chunk, context, blocks, needs })
+    }
+}
+
+/// Opens a run of chunks that share a context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunHeader {
+    /// The address of the first chunk of the run; its number names the run.
+    pub first: ChunkId,
+    /// The session whose table and epochs the context uses.
+    pub session: SessionId,
+    /// What the chunks share.
+    pub context: Context,
+}
+
+impl RunHeader {
+    /// Appends the frame's body.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.first.encode(out);
+        out.put_raw(&self.session.0);
+        self.context.encode(out);
+    }
+
+    /// Reads a frame's body.
+    pub fn decode(body: &[u8]) -> Result<RunHeader> {
+        let mut take = Take::new("run header", body);
+        let header = RunHeader {
+            first: ChunkId::decode(&mut take)?,
+            session: SessionId(take.array()?),
+            context: Context::decode(&mut take)?,
+        };
+        take.end()?;
+        Ok(header)
+    }
+}
+
+/// A chunk of a run, as the run's footer lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunChunk {
+    /// The chunk's number.
+    pub number: u64,
+    /// Bytes of its encoded payload.
+    pub stored_length: u32,
+    /// CRC-32C of its encoded payload.
+    pub stored_crc: u32,
+}
+
+/// Closes a run: the context once more, and the chunks that it was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFooter {
+    /// The run's header once more.
+    pub header: RunHeader,
+    /// Its chunks in order.
+    pub chunks: Vec<RunChunk>,
+}
+
+const RUN_CHUNK_LEN: usize = 16;
+
+impl RunFooter {
+    /// Appends the frame's body.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut header = Vec::new();
+        self.header.encode(&mut header);
+        out.put_bytes(&header);
+        out.put_u32(u32::try_from(self.chunks.len()).expect("bounded by limits"));
+        for chunk in &self.chunks {
+            out.put_u64(chunk.number);
+            out.put_u32(chunk.stored_length);
+            out.put_u32(chunk.stored_crc);
+        }
+    }
+
+    /// Reads a frame's body.
+    pub fn decode(body: &[u8]) -> Result<RunFooter> {
+        let mut take = Take::new("run footer", body);
+        let length_max = limits::FRAME_BODY_LENGTH_MAX as usize;
+        let header = RunHeader::decode(take.bytes(length_max)?)?;
+        let count = take.count(length_max, RUN_CHUNK_LEN)?;
+        let mut chunks = Vec::with_capacity(count);
+        for _ in 0..count {
+            chunks.push(RunChunk {
+                number: take.u64()?,
+                stored_length: take.u32()?,
+                stored_crc: take.u32()?,
+            });
+        }
+        take.end()?;
+        Ok(RunFooter { header, chunks })
+    }
+}

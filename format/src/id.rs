@@ -1,0 +1,127 @@
+//! Identities: random ones of 16 bytes, digests of 32, and a chunk's address inside its archive.
+
+use std::fmt;
+
+use crate::error::Result;
+use crate::wire::{Put, Take};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $length:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name(pub [u8; $length]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+    };
+}
+
+id!(
+    /// A store: a set of volumes with one catalog.
+    StoreId,
+    16
+);
+id!(
+    /// One run of a job.
+    SessionId,
+    16
+);
+id!(
+    /// One archive.
+    ArchiveId,
+    16
+);
+id!(
+    /// One key group: the people and machines that can read what was written under it.
+    GroupId,
+    16
+);
+id!(
+    /// An unkeyed BLAKE3-256, of a component or of a configuration.
+    Digest,
+    32
+);
+id!(
+    /// The keyed BLAKE3-256 of a block's plain bytes; the key belongs to the dedupe domain.
+    BlockIdentity,
+    32
+);
+
+/// Which of an archive's parallel parts a chunk belongs to; each is numbered from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct StreamNumber(pub u32);
+
+impl StreamNumber {
+    /// The stream of an archive's own index.
+    pub const INDEX: StreamNumber = StreamNumber(u32::MAX);
+}
+
+/// A chunk's address: unique for ever, and the same wherever the chunk is copied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ChunkId {
+    /// The archive that the chunk was written for.
+    pub archive: ArchiveId,
+    /// The stream inside the archive.
+    pub stream: StreamNumber,
+    /// The chunk's number inside the stream.
+    pub number: u64,
+}
+
+impl ChunkId {
+    /// Bytes on the medium.
+    pub const LEN: usize = 28;
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.put_raw(&self.archive.0);
+        out.put_u32(self.stream.0);
+        out.put_u64(self.number);
+    }
+
+    pub(crate) fn decode(take: &mut Take<'_>) -> Result<ChunkId> {
+        Ok(ChunkId {
+            archive: ArchiveId(take.array()?),
+            stream: StreamNumber(take.u32()?),
+            number: take.u64()?,
+        })
+    }
+}
+
+impl fmt::Display for ChunkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let archive = &self.archive.to_string()[..8];
+        if self.stream == StreamNumber::INDEX {
+            write!(f, "index chunk {} of archive {archive}", self.number)
+        } else {
+            write!(f, "chunk {}.{} of archive {archive}", self.stream.0, self.number)
+        }
+    }
+}
+
+/// A moment: seconds and nanoseconds since 1970-01-01 00:00 UTC; seconds may be negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp {
+    /// Whole seconds, rounded down.
+    pub seconds: i64,
+    /// The rest, below 1,000,000,000.
+    pub nanoseconds: u32,
+}
+
+impl Timestamp {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.put_i64(self.seconds);
+        out.put_u32(self.nanoseconds);
+    }
+
+    pub(crate) fn decode(take: &mut Take<'_>) -> Result<Timestamp> {
+        Ok(Timestamp { seconds: take.i64()?, nanoseconds: take.u32()? })
+    }
+}

@@ -1,0 +1,256 @@
+//! An archive's own index: every visible entry in path order, with where its content lies. SPEC 9.2.
+
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::id::ChunkId;
+use crate::limits;
+use crate::tag::{Run, Verdict, decode_bool, decode_verdict};
+use crate::wire::{Put, Take};
+
+/// A part of an entry's content, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Data blocks of one chunk.
+    Data(Run),
+    /// So many bytes that are not there and read as zeros.
+    Hole(u64),
+}
+
+impl Extent {
+    /// Bytes of content.
+    pub fn length(&self) -> u64 {
+        match self {
+            Extent::Data(run) => run.length,
+            Extent::Hole(length) => *length,
+        }
+    }
+}
+
+/// Something that a snoop found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Finding {
+    /// The component that found it.
+    pub component: String,
+    /// What it is.
+    pub name: String,
+    /// Where in the entry it begins.
+    pub offset: u64,
+    /// How long it is; 0 where it is about the whole entry.
+    pub length: u32,
+    /// A detail; may be empty.
+    pub detail: String,
+}
+
+impl Finding {
+    /// Appends it; also the value of the option [`Finding::OPTION`].
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.put_bytes(self.component.as_bytes());
+        out.put_bytes(self.name.as_bytes());
+        out.put_u64(self.offset);
+        out.put_u32(self.length);
+        out.put_bytes(self.detail.as_bytes());
+    }
+
+    /// The key of an option of a metadata tag that holds a finding.
+    pub const OPTION: u16 = 1;
+
+    fn take(take: &mut Take<'_>) -> Result<Finding> {
+        Ok(Finding {
+            component: take.text(limits::NAME_LENGTH_MAX)?,
+            name: take.text(limits::NAME_LENGTH_MAX)?,
+            offset: take.u64()?,
+            length: take.u32()?,
+            detail: take.text(limits::NAME_LENGTH_MAX)?,
+        })
+    }
+
+    /// Reads one that fills `bytes`.
+    pub fn decode(bytes: &[u8]) -> Result<Finding> {
+        let mut take = Take::new("finding", bytes);
+        let finding = Finding::take(&mut take)?;
+        take.end()?;
+        Ok(finding)
+    }
+}
+
+/// One entry of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// The entry's number in its archive.
+    pub number: u64,
+    /// The entry.
+    pub entry: Entry,
+    /// Its content. Every name of a hard-linked file has it, so that each can be restored alone.
+    pub extents: Vec<Extent>,
+    /// What the snoops said; never [`Verdict::Stop`], which leaves an entry out.
+    pub verdict: Verdict,
+    /// It was read with faults.
+    pub faulty: bool,
+    /// What they found.
+    pub findings: Vec<Finding>,
+}
+
+const DATA: u8 = 1;
+const HOLE: u8 = 2;
+
+/// A page under construction. Chunks are named once a page, by their place in its table.
+#[derive(Debug, Default)]
+pub struct IndexPageWriter {
+    chunks: Vec<ChunkId>,
+    places: std::collections::HashMap<ChunkId, u32>,
+    count: u32,
+    entries: Vec<u8>,
+    first_path: Vec<u8>,
+}
+
+impl IndexPageWriter {
+    /// Adds an entry; paths must ascend by [`crate::compare_paths`].
+    pub fn push(&mut self, entry: &IndexEntry) {
+        if self.count == 0 {
+            self.first_path.clone_from(&entry.entry.path);
+        }
+        self.count += 1;
+        let out = &mut self.entries;
+        out.put_u64(entry.number);
+        entry.entry.encode(out);
+        out.put_u8(entry.verdict as u8);
+        out.put_u8(entry.faulty.into());
+        out.put_u32(u32::try_from(entry.extents.len()).expect("bounded by limits"));
+        for extent in &entry.extents {
+            match extent {
+                Extent::Hole(length) => {
+                    out.put_u8(HOLE);
+                    out.put_u64(*length);
+                }
+                Extent::Data(run) => {
+                    let next = u32::try_from(self.chunks.len()).expect("bounded by limits");
+                    let place = *self.places.entry(run.chunk).or_insert_with(|| {
+                        self.chunks.push(run.chunk);
+                        next
+                    });
+                    out.put_u8(DATA);
+                    out.put_u32(place);
+                    out.put_u32(run.first);
+                    out.put_u32(run.count);
+                    out.put_u64(run.length);
+                }
+            }
+        }
+        out.put_u32(u32::try_from(entry.findings.len()).expect("bounded by limits"));
+        for finding in &entry.findings {
+            finding.encode(out);
+        }
+    }
+
+    /// Bytes that [`IndexPageWriter::finish`] would give now.
+    pub fn encoded_length(&self) -> usize {
+        8 + self.chunks.len() * ChunkId::LEN + self.entries.len()
+    }
+
+    /// Whether no entry was added since the last page.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Appends the page's plain bytes, gives what the root says of it, and begins another page.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> PageEntry {
+        out.put_u32(u32::try_from(self.chunks.len()).expect("bounded by limits"));
+        for chunk in &self.chunks {
+            chunk.encode(out);
+        }
+        out.put_u32(self.count);
+        out.put_raw(&self.entries);
+        let page =
+            PageEntry { entry_count: self.count, first_path: std::mem::take(&mut self.first_path) };
+        self.chunks.clear();
+        self.places.clear();
+        self.count = 0;
+        self.entries.clear();
+        page
+    }
+}
+
+/// Reads the entries of a page's plain bytes in order; ends after the first error.
+pub fn index_entries(plain: &[u8]) -> Result<impl Iterator<Item = Result<IndexEntry>> + '_> {
+    let mut take = Take::new("index page", plain);
+    let count = take.count(limits::CHUNK_PLAIN_LENGTH_MAX as usize, ChunkId::LEN)?;
+    let chunks: Vec<ChunkId> =
+        (0..count).map(|_| ChunkId::decode(&mut take)).collect::<Result<_>>()?;
+    let mut left = take.u32()?;
+    let mut failed = false;
+    Ok(std::iter::from_fn(move || {
+        if failed {
+            return None;
+        }
+        let next = if left == 0 {
+            let surplus = !take.rest().is_empty();
+            failed = true;
+            return surplus.then_some(Err(Error::Invalid {
+                what: "index page",
+                rule: "no bytes follow the last entry",
+            }));
+        } else {
+            left -= 1;
+            next_entry(&mut take, &chunks)
+        };
+        failed = next.is_err();
+        Some(next)
+    }))
+}
+
+fn next_entry(take: &mut Take<'_>, chunks: &[ChunkId]) -> Result<IndexEntry> {
+    let what = "index page";
+    let number = take.u64()?;
+    let entry = Entry::take(take)?;
+    let verdict = decode_verdict(take.u8()?)?;
+    let faulty = decode_bool(what, take.u8()?)?;
+    let count = take.count(limits::CHUNK_PLAIN_LENGTH_MAX as usize, 9)?;
+    let mut extents = Vec::with_capacity(count);
+    for _ in 0..count {
+        extents.push(match take.u8()? {
+            HOLE => Extent::Hole(take.u64()?),
+            DATA => {
+                let place = take.u32()? as usize;
+                let chunk = *chunks.get(place).ok_or(Error::Invalid {
+                    what,
+                    rule: "an extent names a chunk of the page's table",
+                })?;
+                let (first, count, length) = (take.u32()?, take.u32()?, take.u64()?);
+                Extent::Data(Run { chunk, first, count, length })
+            }
+            value => return Err(Error::Unknown { what: "extent kind", value: value.into() }),
+        });
+    }
+    let count = take.count(limits::FINDING_COUNT_MAX, 24)?;
+    let findings = (0..count).map(|_| Finding::take(take)).collect::<Result<_>>()?;
+    Ok(IndexEntry { number, entry, extents, verdict, faulty, findings })
+}
+
+/// What the root says of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageEntry {
+    /// Its entries.
+    pub entry_count: u32,
+    /// The path of the first of them.
+    pub first_path: Vec<u8>,
+}
+
+impl PageEntry {
+    /// Appends it to a root chunk's plain bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.put_u32(self.entry_count);
+        out.put_bytes(&self.first_path);
+    }
+
+    /// Reads all of a root chunk's plain bytes.
+    pub fn decode_all(plain: &[u8]) -> Result<Vec<PageEntry>> {
+        let mut take = Take::new("index root", plain);
+        let mut pages = Vec::new();
+        while !take.rest().is_empty() {
+            let entry_count = take.u32()?;
+            let first_path = take.bytes(limits::PATH_LENGTH_MAX)?.to_vec();
+            pages.push(PageEntry { entry_count, first_path });
+        }
+        Ok(pages)
+    }
+}

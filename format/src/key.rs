@@ -1,0 +1,116 @@
+//! Key groups and key epochs: who can read what. SPEC 8.
+//!
+//! Wrapped keys are opaque here: files of the age format, made and opened by the mover.
+
+use crate::error::{Error, Result};
+use crate::id::{GroupId, Timestamp};
+use crate::limits;
+use crate::wire::{Put, Take};
+
+/// How a member of a key group opens it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum MemberKind {
+    /// With a passphrase.
+    Passphrase = 1,
+    /// With the secret key of a recipient.
+    Recipient = 2,
+}
+
+/// One who can open a key group's secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// How.
+    pub kind: MemberKind,
+    /// For people: a name, or the recipient itself.
+    pub name: String,
+    /// The group's secret, wrapped for this member: an age file.
+    pub envelope: Vec<u8>,
+}
+
+/// Who can read what is written under this group. A later frame of the same group replaces an
+/// earlier one; a later group is the one to write under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyGroup {
+    /// Its identity.
+    pub group: GroupId,
+    /// Counts the frames of the group, from 1.
+    pub revision: u32,
+    /// When this frame was made.
+    pub created: Timestamp,
+    /// The age recipient that epoch keys are wrapped for; empty where nothing is encrypted.
+    pub recipient: String,
+    /// Who can open the group's secret.
+    pub members: Vec<Member>,
+}
+
+impl KeyGroup {
+    /// Whether what is written under this group is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        !self.recipient.is_empty()
+    }
+
+    /// Appends the frame's body.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.put_raw(&self.group.0);
+        out.put_u32(self.revision);
+        self.created.encode(out);
+        out.put_bytes(self.recipient.as_bytes());
+        out.put_u32(u32::try_from(self.members.len()).expect("bounded by limits"));
+        for member in &self.members {
+            out.put_u8(member.kind as u8);
+            out.put_bytes(member.name.as_bytes());
+            out.put_bytes(&member.envelope);
+        }
+    }
+
+    /// Reads a frame's body.
+    pub fn decode(body: &[u8]) -> Result<KeyGroup> {
+        let mut take = Take::new("key group", body);
+        let group = GroupId(take.array()?);
+        let revision = take.u32()?;
+        let created = Timestamp::decode(&mut take)?;
+        let recipient = take.text(limits::NAME_LENGTH_MAX)?;
+        let count = take.count(limits::MEMBER_COUNT_MAX, 9)?;
+        let mut members = Vec::with_capacity(count);
+        for _ in 0..count {
+            let kind = match take.u8()? {
+                1 => MemberKind::Passphrase,
+                2 => MemberKind::Recipient,
+                value => return Err(Error::Unknown { what: "member kind", value: value.into() }),
+            };
+            let name = take.text(limits::NAME_LENGTH_MAX)?;
+            let envelope = take.bytes(limits::ENVELOPE_LENGTH_MAX)?.to_vec();
+            members.push(Member { kind, name, envelope });
+        }
+        take.end()?;
+        Ok(KeyGroup { group, revision, created, recipient, members })
+    }
+}
+
+/// A key epoch, as the session header that opens it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its number in its session.
+    pub number: u32,
+    /// The group that can open it.
+    pub group: GroupId,
+    /// The epoch's key, wrapped for the group: an age file; empty where nothing is encrypted.
+    pub envelope: Vec<u8>,
+}
+
+impl Epoch {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.put_u32(self.number);
+        out.put_raw(&self.group.0);
+        out.put_bytes(&self.envelope);
+    }
+
+    pub(crate) fn decode(take: &mut Take<'_>) -> Result<Epoch> {
+        Ok(Epoch {
+            number: take.u32()?,
+            group: GroupId(take.array()?),
+            envelope: take.bytes(limits::ENVELOPE_LENGTH_MAX)?.to_vec(),
+        })
+    }
+}

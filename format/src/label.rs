@@ -1,0 +1,82 @@
+//! Volume label and footer: what a volume is, before and after everything on it. SPEC 4.1.
+
+use crate::error::Result;
+use crate::id::{StoreId, Timestamp};
+use crate::limits;
+use crate::wire::{Put, Take};
+
+/// The first frame of a volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeLabel {
+    /// The store that the volume belongs to.
+    pub store: StoreId,
+    /// The volume's number in its store, from 1.
+    pub volume: u32,
+    /// When it was labelled.
+    pub created: Timestamp,
+    /// The pool that it belongs to.
+    pub pool: String,
+    /// A name for people: a barcode, or what is written on the case; may be empty.
+    pub name: String,
+}
+
+impl VolumeLabel {
+    /// Appends the frame's body.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.put_raw(&self.store.0);
+        out.put_u32(self.volume);
+        self.created.encode(out);
+        out.put_bytes(self.pool.as_bytes());
+        out.put_bytes(self.name.as_bytes());
+    }
+
+    /// Reads a frame's body.
+    pub fn decode(body: &[u8]) -> Result<VolumeLabel> {
+        let mut take = Take::new("volume label", body);
+        let label = VolumeLabel {
+            store: StoreId(take.array()?),
+            volume: take.u32()?,
+            created: Timestamp::decode(&mut take)?,
+            pool: take.text(limits::NAME_LENGTH_MAX)?,
+            name: take.text(limits::NAME_LENGTH_MAX)?,
+        };
+        take.end()?;
+        Ok(label)
+    }
+}
+
+/// The last frame of a volume that was closed; a missing one is normal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeFooter {
+    /// The store that the volume belongs to.
+    pub store: StoreId,
+    /// The volume's number.
+    pub volume: u32,
+    /// The volume that goes on after this one; 0 where none does.
+    pub next_volume: u32,
+    /// Chunks on the volume.
+    pub chunk_count: u64,
+}
+
+impl VolumeFooter {
+    /// Appends the frame's body.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.put_raw(&self.store.0);
+        out.put_u32(self.volume);
+        out.put_u32(self.next_volume);
+        out.put_u64(self.chunk_count);
+    }
+
+    /// Reads a frame's body.
+    pub fn decode(body: &[u8]) -> Result<VolumeFooter> {
+        let mut take = Take::new("volume footer", body);
+        let footer = VolumeFooter {
+            store: StoreId(take.array()?),
+            volume: take.u32()?,
+            next_volume: take.u32()?,
+            chunk_count: take.u64()?,
+        };
+        take.end()?;
+        Ok(footer)
+    }
+}

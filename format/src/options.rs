@@ -1,0 +1,85 @@
+//! The options header: typed keys and values after a tag header or in a context. SPEC 6.2.
+
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::wire::{Put, Take};
+
+/// Set in the key of an option that a reader must understand or stop at.
+pub const MANDATORY: u16 = 0x8000;
+
+/// One option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What it is; with [`MANDATORY`] where a reader must understand it.
+    pub key: u16,
+    /// Its value, whose form the key decides.
+    pub value: Vec<u8>,
+}
+
+/// Keys and values, in ascending order of keys; a key may stand several times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    items: Vec<Item>,
+}
+
+impl Options {
+    /// Adds a value behind those of the same key.
+    pub fn push(&mut self, key: u16, value: impl Into<Vec<u8>>) {
+        let at = self.items.partition_point(|item| item.key <= key);
+        self.items.insert(at, Item { key, value: value.into() });
+    }
+
+    /// All values of a key.
+    pub fn get(&self, key: u16) -> impl Iterator<Item = &[u8]> {
+        self.items.iter().filter(move |item| item.key == key).map(|item| item.value.as_slice())
+    }
+
+    /// All of them.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Whether there are none: then a tag has no options header at all.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Refuses mandatory options that are not in `known`.
+    pub fn require_known(&self, known: &[u16]) -> Result<()> {
+        let unknown = |item: &&Item| item.key & MANDATORY != 0 && !known.contains(&item.key);
+        match self.items.iter().find(unknown) {
+            Some(item) => Err(Error::Unknown { what: "mandatory option", value: item.key.into() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes that [`Options::encode`] appends.
+    pub fn encoded_length(&self) -> usize {
+        4 + self.items.iter().map(|item| 6 + item.value.len()).sum::<usize>()
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let length = self.encoded_length() - 4;
+        assert!(length <= limits::OPTIONS_LENGTH_MAX, "options are bounded by limits");
+        out.put_u32(u32::try_from(length).expect("bounded by limits"));
+        for item in &self.items {
+            out.put_u16(item.key);
+            out.put_bytes(&item.value);
+        }
+    }
+
+    pub(crate) fn decode(take: &mut Take<'_>) -> Result<Options> {
+        let what = "options header";
+        let mut take = Take::new(what, take.bytes(limits::OPTIONS_LENGTH_MAX)?);
+        let mut items: Vec<Item> = Vec::new();
+        while !take.rest().is_empty() {
+            let key = take.u16()?;
+            let value = take.bytes(limits::OPTIONS_LENGTH_MAX)?.to_vec();
+            if items.last().is_some_and(|last| last.key > key) {
+                return Err(Error::Invalid { what, rule: "keys ascend" });
+            }
+            items.push(Item { key, value });
+        }
+        Ok(Options { items })
+    }
+}

@@ -1,0 +1,241 @@
+//! The tag header: the fixed prefix of every block inside a chunk. SPEC 6.1.
+
+use crate::error::{Error, Result};
+use crate::id::ChunkId;
+use crate::limits;
+use crate::options::Options;
+use crate::wire::{Put, Take};
+
+/// What a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum TagKind {
+    /// The block is an encoded [`crate::Entry`]: it opens the entry of its number.
+    Entry = 1,
+    /// The block is content.
+    Data = 2,
+    /// The block lists [`Run`]s: content that lies in other chunks, or earlier in this one.
+    Reference = 3,
+    /// The block is a `u64`: as many bytes of content are a hole.
+    Hole = 4,
+    /// The block is empty; the options header says something of the entry,
+    /// or of the archive where the entry number is 0.
+    Metadata = 5,
+    /// The block is an encoded [`crate::EntryEnd`]: it closes the entry.
+    End = 6,
+}
+
+impl TagKind {
+    fn decode(value: u8) -> Result<TagKind> {
+        Ok(match value {
+            1 => TagKind::Entry,
+            2 => TagKind::Data,
+            3 => TagKind::Reference,
+            4 => TagKind::Hole,
+            5 => TagKind::Metadata,
+            6 => TagKind::End,
+            _ => return Err(Error::Unknown { what: "tag kind", value: value.into() }),
+        })
+    }
+}
+
+/// Says what the next bytes are and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TagHeader {
+    /// What the block is.
+    pub kind: TagKind,
+    /// The entry's number in its archive, from 1; 0 means the archive itself.
+    pub entry: u64,
+    /// Where in the entry's content the block begins.
+    pub offset: u64,
+    /// The block's number among the entry's data, reference and hole blocks, from 0.
+    pub block: u32,
+    /// Bytes of the block, without this header and the options header.
+    pub length: u32,
+    /// CRC-32C of the block.
+    pub crc: u32,
+}
+
+const OPTIONS_FOLLOW: u8 = 1;
+
+impl TagHeader {
+    /// Bytes of the header.
+    pub const LEN: usize = 32;
+
+    /// Appends the header and, where there are any, the options; the block is to follow.
+    pub fn encode(&self, options: &Options, out: &mut Vec<u8>) {
+        out.put_u8(self.kind as u8);
+        out.put_u8(if options.is_empty() { 0 } else { OPTIONS_FOLLOW });
+        out.put_u16(0);
+        out.put_u32(self.block);
+        out.put_u64(self.entry);
+        out.put_u64(self.offset);
+        out.put_u32(self.length);
+        out.put_u32(self.crc);
+        if !options.is_empty() {
+            options.encode(out);
+        }
+    }
+}
+
+/// A block with its headers, borrowed from a chunk's plain bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged<'a> {
+    /// The tag header.
+    pub tag: TagHeader,
+    /// The options header; empty where there is none.
+    pub options: Options,
+    /// The block itself; its CRC agreed.
+    pub block: &'a [u8],
+}
+
+/// Reads the blocks of a chunk's plain bytes in order; ends after the first error.
+pub fn blocks(plain: &[u8]) -> impl Iterator<Item = Result<Tagged<'_>>> {
+    let mut take = Some(Take::new("tagged block", plain));
+    std::iter::from_fn(move || {
+        let reading = take.as_mut()?;
+        if reading.rest().is_empty() {
+            return None;
+        }
+        let block = next_block(reading);
+        if block.is_err() {
+            take = None;
+        }
+        Some(block)
+    })
+}
+
+fn next_block<'a>(take: &mut Take<'a>) -> Result<Tagged<'a>> {
+    let what = "tag header";
+    let kind = TagKind::decode(take.u8()?)?;
+    let flags = take.u8()?;
+    if flags & !OPTIONS_FOLLOW != 0 || take.u16()? != 0 {
+        return Err(Error::Invalid { what, rule: "reserved bits are 0" });
+    }
+    let block = take.u32()?;
+    let (entry, offset) = (take.u64()?, take.u64()?);
+    let (length, crc) = (take.u32()?, take.u32()?);
+    let tag = TagHeader { kind, entry, offset, block, length, crc };
+    let options = match flags & OPTIONS_FOLLOW {
+        0 => Options::default(),
+        _ => Options::decode(take)?,
+    };
+    let limit = match kind {
+        TagKind::Data => limits::BLOCK_LENGTH_MAX,
+        _ => limits::CHUNK_PLAIN_LENGTH_MAX,
+    };
+    if length > limit {
+        return Err(Error::Limit { what, limit: limit.into(), found: length.into() });
+    }
+    let block = take.raw(length as usize)?;
+    match crc32c::crc32c(block) {
+        computed if computed == crc => Ok(Tagged { tag, options, block }),
+        computed => Err(Error::Checksum { what: "block", stored: crc, computed }),
+    }
+}
+
+/// Neighbouring data blocks of one chunk that are content of an entry, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The chunk that holds them.
+    pub chunk: ChunkId,
+    /// The ordinal of the first among the chunk's data blocks, from 0.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
+    /// Their plain bytes together.
+    pub length: u64,
+}
+
+impl Run {
+    /// Bytes in a reference block.
+    pub const LEN: usize = ChunkId::LEN + 16;
+
+    /// Appends the run to a reference block.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.chunk.encode(out);
+        out.put_u32(self.first);
+        out.put_u32(self.count);
+        out.put_u64(self.length);
+    }
+
+    /// Reads all runs of a reference block.
+    pub fn decode_all(bytes: &[u8]) -> Result<Vec<Run>> {
+        let mut take = Take::new("reference block", bytes);
+        let mut runs = Vec::with_capacity(bytes.len() / Run::LEN);
+        while !take.rest().is_empty() {
+            runs.push(Run {
+                chunk: ChunkId::decode(&mut take)?,
+                first: take.u32()?,
+                count: take.u32()?,
+                length: take.u64()?,
+            });
+        }
+        Ok(runs)
+    }
+}
+
+/// What a snoop made of an entry, the strongest of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Verdict {
+    /// Nothing to say.
+    #[default]
+    Pass = 0,
+    /// Findings are kept beside the entry.
+    Tag = 1,
+    /// Kept, but not shown.
+    Hold = 2,
+    /// Left out: its bytes are garbage.
+    Stop = 3,
+}
+
+/// Closes an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EntryEnd {
+    /// Bytes of content that were read, holes included.
+    pub size: u64,
+    /// The last word of the snoops.
+    pub verdict: Verdict,
+    /// The source changed while it was read, or could not be read to its end.
+    pub faulty: bool,
+}
+
+impl EntryEnd {
+    /// Appends it.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.put_u64(self.size);
+        out.put_u8(self.verdict as u8);
+        out.put_u8(self.faulty.into());
+    }
+
+    /// Reads one that fills `bytes`.
+    pub fn decode(bytes: &[u8]) -> Result<EntryEnd> {
+        let mut take = Take::new("end of entry", bytes);
+        let end = EntryEnd {
+            size: take.u64()?,
+            verdict: decode_verdict(take.u8()?)?,
+            faulty: decode_bool("end of entry", take.u8()?)?,
+        };
+        take.end()?;
+        Ok(end)
+    }
+}
+
+pub(crate) fn decode_verdict(value: u8) -> Result<Verdict> {
+    Ok(match value {
+        0 => Verdict::Pass,
+        1 => Verdict::Tag,
+        2 => Verdict::Hold,
+        3 => Verdict::Stop,
+        _ => return Err(Error::Unknown { what: "verdict", value: value.into() }),
+    })
+}
+
+pub(crate) fn decode_bool(what: &'static str, value: u8) -> Result<bool> {
+    match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Error::Invalid { what, rule: "a flag is 0 or 1" }),
+    }
+}

@@ -1,0 +1,136 @@
+//! Little-endian integers and length-prefixed bytes: the only code here that knows offsets.
+
+use crate::error::{Error, Result};
+
+/// Appends integers and bytes to a growing buffer.
+pub(crate) trait Put {
+    fn put_u8(&mut self, value: u8);
+    fn put_u16(&mut self, value: u16);
+    fn put_u32(&mut self, value: u32);
+    fn put_u64(&mut self, value: u64);
+    fn put_i64(&mut self, value: i64);
+    fn put_raw(&mut self, bytes: &[u8]);
+    /// A `u32` length, then the bytes.
+    fn put_bytes(&mut self, bytes: &[u8]);
+}
+
+impl Put for Vec<u8> {
+    fn put_u8(&mut self, value: u8) {
+        self.push(value);
+    }
+    fn put_u16(&mut self, value: u16) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+    fn put_u32(&mut self, value: u32) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+    fn put_u64(&mut self, value: u64) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+    fn put_i64(&mut self, value: i64) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+    fn put_raw(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        let length = u32::try_from(bytes.len()).expect("every length is bounded by limits");
+        self.put_u32(length);
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Takes integers and bytes off the front of a slice; never past its end.
+pub(crate) struct Take<'a> {
+    what: &'static str,
+    rest: &'a [u8],
+}
+
+impl<'a> Take<'a> {
+    /// `what` names the thing in errors.
+    pub(crate) fn new(what: &'static str, bytes: &'a [u8]) -> Take<'a> {
+        Take { what, rest: bytes }
+    }
+
+    pub(crate) fn raw(&mut self, length: usize) -> Result<&'a [u8]> {
+        if self.rest.len() < length {
+            return Err(Error::Truncated {
+                what: self.what,
+                needed: length,
+                have: self.rest.len(),
+            });
+        }
+        let (head, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        Ok(head)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        Ok(self.raw(N)?.try_into().expect("raw gives as many bytes as were asked for"))
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8> {
+        Ok(self.array::<1>()?[0])
+    }
+    pub(crate) fn u16(&mut self) -> Result<u16> {
+        Ok(u16::from_le_bytes(self.array()?))
+    }
+    pub(crate) fn u32(&mut self) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+    pub(crate) fn u64(&mut self) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+    pub(crate) fn i64(&mut self) -> Result<i64> {
+        Ok(i64::from_le_bytes(self.array()?))
+    }
+
+    /// A `u32` length of at most `limit`, then the bytes.
+    pub(crate) fn bytes(&mut self, limit: usize) -> Result<&'a [u8]> {
+        let length = self.u32()? as usize;
+        self.check(length, limit)?;
+        self.raw(length)
+    }
+
+    /// Like [`Take::bytes`], and valid UTF-8.
+    pub(crate) fn text(&mut self, limit: usize) -> Result<String> {
+        let what = self.what;
+        let bytes = self.bytes(limit)?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => Err(Error::Invalid { what, rule: "text is UTF-8" }),
+        }
+    }
+
+    /// A `u32` count of at most `limit`, of things that take at least `size` bytes each,
+    /// so that a lying count cannot make anybody reserve memory.
+    pub(crate) fn count(&mut self, limit: usize, size: usize) -> Result<usize> {
+        let count = self.u32()? as usize;
+        self.check(count, limit)?;
+        let needed = count.saturating_mul(size);
+        if needed > self.rest.len() {
+            return Err(Error::Truncated { what: self.what, needed, have: self.rest.len() });
+        }
+        Ok(count)
+    }
+
+    fn check(&self, found: usize, limit: usize) -> Result<()> {
+        if found > limit {
+            return Err(Error::Limit { what: self.what, limit: limit as u64, found: found as u64 });
+        }
+        Ok(())
+    }
+
+    /// What has not been taken yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Every byte must have been taken: an encoding has one form only.
+    pub(crate) fn end(self) -> Result<()> {
+        if self.rest.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Invalid { what: self.what, rule: "no bytes follow the last field" })
+    }
+}

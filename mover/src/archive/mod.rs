@@ -1,0 +1,21 @@
+//! Writes and reads an archive: bytes into blocks, blocks into chunks, chunks through their
+//! chain into what frames carry; and back.
+//!
+//! Knows no files, no volumes and no components: entries come in as [`format::Entry`], known
+//! blocks and chunks through traits, stages as [`crate::pipeline::Transform`].
+
+mod window;
+mod packer;
+mod needs;
+mod chain;
+mod spool;
+mod index;
+mod reader;
+
+pub use chain::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
+pub use index::{IndexReader, IndexWriter, join_records};
+pub use needs::Needs;
+pub use packer::{BlockPlace, ChunkSink, DEDUPE_LENGTH_MIN, Ended, KnownBlocks, Packer};
+pub use reader::{ChunkProvider, DecodedChunk};
+pub use spool::Spool;
+pub use window::{Part, Piece, Window};

@@ -1,0 +1,409 @@
+//! Packs entries and blocks into chunks: small things share one, and known blocks become
+//! references. What goes in comes in order; full chunks go out through a [`ChunkSink`].
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use format::{
+    ArchiveId, BlockEntry, BlockIdentity, ChunkId, ChunkKind, Entry, EntryEnd, Extent, Finding,
+    Options, Run, StreamNumber, TagHeader, TagKind, Verdict, Withheld,
+};
+
+use super::{Needs, PlainChunk};
+use crate::buffer::Buffer;
+use crate::error::Result;
+
+/// A shorter block is stored where it stands: a reference to it would save next to nothing,
+/// and its identity in the block table would cost more than that.
+pub const DEDUPE_LENGTH_MIN: usize = 512;
+
+/// Where a block lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockPlace {
+    /// The chunk.
+    pub chunk: ChunkId,
+    /// Its ordinal among the chunk's data blocks.
+    pub ordinal: u32,
+    /// Its plain bytes.
+    pub length: u32,
+}
+
+/// The data index, as far as packing needs it.
+pub trait KnownBlocks {
+    /// Where a block of this identity lies, if the store has it.
+    fn find(&mut self, identity: &BlockIdentity) -> Result<Option<BlockPlace>>;
+}
+
+/// Where full chunks go.
+pub trait ChunkSink {
+    /// An empty buffer for the next chunk; waits for one.
+    fn buffer(&mut self) -> Result<Buffer>;
+    /// Takes a full chunk.
+    fn push(&mut self, chunk: PlainChunk) -> Result<()>;
+    /// All chunks of the stream below this number are in the data index now.
+    fn indexed(&self) -> u64;
+}
+
+/// A block of this session that the data index may not show yet.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    number: u64,
+    ordinal: u32,
+    length: u32,
+}
+
+/// The chunk being filled.
+#[derive(Debug)]
+struct Open {
+    plain: Buffer,
+    data_count: u32,
+    blocks: Vec<BlockEntry>,
+    needs: BTreeSet<ChunkId>,
+}
+
+/// The entry being packed.
+#[derive(Debug, Default)]
+struct OpenEntry {
+    number: u64,
+    next_block: u32,
+    extents: Vec<Extent>,
+    /// What of the extents was written for this entry, and so is garbage if it is withheld.
+    written: Vec<Run>,
+    /// References not yet written, and where the first of them begins in the entry.
+    pending: Vec<Run>,
+    pending_offset: u64,
+}
+
+/// What became of an entry.
+#[derive(Debug)]
+pub struct Ended {
+    /// Where its content lies.
+    pub extents: Vec<Extent>,
+}
+
+/// Runs in one reference block, at most.
+const RUN_COUNT_MAX: usize = 1024;
+
+/// Packs one stream of an archive.
+#[derive(Debug)]
+pub struct Packer<S, K> {
+    archive: ArchiveId,
+    stream: StreamNumber,
+    chunk_length: usize,
+    sink: S,
+    known: K,
+    number: u64,
+    open: Option<Open>,
+    entry: OpenEntry,
+    recent: HashMap<BlockIdentity, Recent>,
+    withheld: HashSet<(ChunkId, u32)>,
+    needs: Needs,
+    deduplicated_length: u64,
+}
+
+impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
+    /// Packs chunks of about `chunk_length` plain bytes.
+    pub fn new(
+        archive: ArchiveId,
+        stream: StreamNumber,
+        chunk_length: usize,
+        sink: S,
+        known: K,
+    ) -> Packer<S, K> {
+        Packer {
+            archive,
+            stream,
+            chunk_length,
+            sink,
+            known,
+            number: 0,
+            open: None,
+            entry: OpenEntry::default(),
+            recent: HashMap::new(),
+            withheld: HashSet::new(),
+            needs: Needs::default(),
+            deduplicated_length: 0,
+        }
+    }
+
+    /// Where the chunks go.
+    pub fn sink_mut(&mut self) -> &mut S {
+        &mut self.sink
+    }
+
+    /// Bytes of content that were found to be known, other than in unchanged files.
+    pub fn deduplicated_length(&self) -> u64 {
+        self.deduplicated_length
+    }
+
+    /// Says something of the archive itself; before the first entry.
+    pub fn describe(&mut self, options: &Options) -> Result<()> {
+        self.tag(TagKind::Metadata, 0, 0, &[], crc32c(&[]), options)
+    }
+
+    /// Opens an entry.
+    pub fn begin(&mut self, number: u64, entry: &Entry) -> Result<()> {
+        self.seal_if_full()?;
+        self.entry = OpenEntry { number, ..OpenEntry::default() };
+        let mut bytes = Vec::with_capacity(256);
+        entry.encode(&mut bytes);
+        self.tag(TagKind::Entry, 0, 0, &bytes, crc32c(&bytes), &Options::default())
+    }
+
+    /// Adds a block of content. `identity` is given where the block is long enough to look for.
+    pub fn data(
+        &mut self,
+        offset: u64,
+        bytes: &[u8],
+        crc: u32,
+        identity: Option<BlockIdentity>,
+    ) -> Result<()> {
+        if let Some(identity) = &identity
+            && let Some(place) = self.find(identity, bytes.len())?
+        {
+            self.deduplicated_length += bytes.len() as u64;
+            return self.refer(offset, place.as_run());
+        }
+        self.seal_if_full()?;
+        self.flush_references()?;
+        let (chunk, ordinal) = (self.chunk_id(), self.open()?.data_count);
+        let length = u32::try_from(bytes.len()).expect("a block is bounded");
+        let block = self.next_block();
+        self.tag(TagKind::Data, offset, block, bytes, crc, &Options::default())?;
+        let open = self.open()?;
+        open.data_count += 1;
+        if let Some(identity) = identity {
+            open.blocks.push(BlockEntry { ordinal, length, identity });
+            let recent = Recent { number: chunk.number, ordinal, length };
+            self.recent.insert(identity, recent);
+        }
+        let run = Run { chunk, first: ordinal, count: 1, length: length.into() };
+        push_run(&mut self.entry.written, run);
+        push_extent(&mut self.entry.extents, run);
+        Ok(())
+    }
+
+    /// Adds a hole.
+    pub fn hole(&mut self, offset: u64, length: u64) -> Result<()> {
+        self.flush_references()?;
+        let block = self.next_block();
+        let bytes = length.to_le_bytes();
+        self.tag(TagKind::Hole, offset, block, &bytes, crc32c(&bytes), &Options::default())?;
+        self.entry.extents.push(Extent::Hole(length));
+        Ok(())
+    }
+
+    /// Adds content that is known to lie somewhere: that of an unchanged file.
+    pub fn reuse(&mut self, extents: &[Extent]) -> Result<()> {
+        let mut offset = 0;
+        for extent in extents {
+            match extent {
+                Extent::Hole(length) => self.hole(offset, *length)?,
+                Extent::Data(run) => self.refer(offset, *run)?,
+            }
+            offset += extent.length();
+        }
+        Ok(())
+    }
+
+    /// Closes the entry.
+    pub fn end(&mut self, end: EntryEnd, findings: &[Finding]) -> Result<Ended> {
+        self.flush_references()?;
+        if !findings.is_empty() {
+            let mut options = Options::default();
+            for finding in findings {
+                let mut value = Vec::new();
+                finding.encode(&mut value);
+                // What does not fit is in the report; the verdict itself always stands.
+                if options.encoded_length() + value.len() + 6 < format::limits::OPTIONS_LENGTH_MAX {
+                    options.push(Finding::OPTION, value);
+                }
+            }
+            self.tag(TagKind::Metadata, 0, 0, &[], crc32c(&[]), &options)?;
+        }
+        let mut bytes = Vec::with_capacity(10);
+        end.encode(&mut bytes);
+        self.tag(TagKind::End, 0, 0, &bytes, crc32c(&bytes), &Options::default())?;
+        let entry = std::mem::take(&mut self.entry);
+        if end.verdict >= Verdict::Hold {
+            self.withhold(&entry.written);
+        }
+        Ok(Ended { extents: entry.extents })
+    }
+
+    /// Seals the last chunk. Gives what the archive needs, and what must not be referred to.
+    pub fn finish(mut self) -> Result<(S, Needs, Vec<Withheld>)> {
+        self.seal()?;
+        let withheld = self.withheld.iter();
+        let mut withheld: Vec<_> = withheld
+            .map(|(chunk, ordinal)| Withheld { chunk: *chunk, ordinal: *ordinal })
+            .collect();
+        withheld.sort_unstable();
+        Ok((self.sink, self.needs, withheld))
+    }
+
+    /// Looks among this session's blocks and in the data index; length and identity must agree.
+    fn find(&mut self, identity: &BlockIdentity, length: usize) -> Result<Option<BlockPlace>> {
+        let place = match self.recent.get(identity) {
+            Some(recent) => Some(BlockPlace {
+                chunk: ChunkId {
+                    archive: self.archive,
+                    stream: self.stream,
+                    number: recent.number,
+                },
+                ordinal: recent.ordinal,
+                length: recent.length,
+            }),
+            None => self.known.find(identity)?,
+        };
+        // Held blocks are never referred to, even before the data index has forgotten them.
+        Ok(place.filter(|place| {
+            place.length as usize == length
+                && !self.withheld.contains(&(place.chunk, place.ordinal))
+        }))
+    }
+
+    fn refer(&mut self, offset: u64, run: Run) -> Result<()> {
+        if self.entry.pending.is_empty() {
+            self.entry.pending_offset = offset;
+        }
+        push_run(&mut self.entry.pending, run);
+        push_extent(&mut self.entry.extents, run);
+        self.needs.insert(run.chunk);
+        match self.entry.pending.len() > RUN_COUNT_MAX {
+            true => self.flush_references(),
+            false => Ok(()),
+        }
+    }
+
+    fn flush_references(&mut self) -> Result<()> {
+        if self.entry.pending.is_empty() {
+            return Ok(());
+        }
+        self.seal_if_full()?;
+        let runs = std::mem::take(&mut self.entry.pending);
+        let mut bytes = Vec::with_capacity(runs.len() * Run::LEN);
+        let here = self.chunk_id();
+        for run in &runs {
+            run.encode(&mut bytes);
+            if run.chunk != here {
+                self.open()?.needs.insert(run.chunk);
+            }
+        }
+        let (offset, block) = (self.entry.pending_offset, self.next_block());
+        self.tag(TagKind::Reference, offset, block, &bytes, crc32c(&bytes), &Options::default())
+    }
+
+    fn withhold(&mut self, written: &[Run]) {
+        let places = |run: &Run| {
+            let chunk = run.chunk;
+            (run.first..run.first + run.count).map(move |ordinal| (chunk, ordinal))
+        };
+        self.withheld.extend(written.iter().flat_map(places));
+        if let Some(open) = &mut self.open {
+            let here = ChunkId { archive: self.archive, stream: self.stream, number: self.number };
+            open.blocks.retain(|block| !self.withheld.contains(&(here, block.ordinal)));
+        }
+        let (archive, stream) = (self.archive, self.stream);
+        self.recent.retain(|_, recent| {
+            let chunk = ChunkId { archive, stream, number: recent.number };
+            !self.withheld.contains(&(chunk, recent.ordinal))
+        });
+    }
+
+    fn next_block(&mut self) -> u32 {
+        self.entry.next_block += 1;
+        self.entry.next_block - 1
+    }
+
+    fn chunk_id(&self) -> ChunkId {
+        ChunkId { archive: self.archive, stream: self.stream, number: self.number }
+    }
+
+    fn tag(
+        &mut self,
+        kind: TagKind,
+        offset: u64,
+        block: u32,
+        bytes: &[u8],
+        crc: u32,
+        options: &Options,
+    ) -> Result<()> {
+        let length = u32::try_from(bytes.len()).expect("blocks are bounded");
+        let tag = TagHeader { kind, entry: self.entry.number, offset, block, length, crc };
+        let plain = &mut self.open()?.plain;
+        tag.encode(options, plain);
+        plain.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<&mut Open> {
+        if self.open.is_none() {
+            self.open = Some(Open {
+                plain: self.sink.buffer()?,
+                data_count: 0,
+                blocks: Vec::new(),
+                needs: BTreeSet::new(),
+            });
+        }
+        Ok(self.open.as_mut().expect("opened above"))
+    }
+
+    fn seal_if_full(&mut self) -> Result<()> {
+        let full = |open: &Open| open.plain.len() >= self.chunk_length;
+        match self.open.as_ref().is_some_and(full) {
+            true => self.seal(),
+            false => Ok(()),
+        }
+    }
+
+    fn seal(&mut self) -> Result<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let chunk = self.chunk_id();
+        self.needs.insert(chunk);
+        self.number += 1;
+        let indexed = self.sink.indexed();
+        self.recent.retain(|_, recent| recent.number >= indexed);
+        self.sink.push(PlainChunk {
+            chunk,
+            kind: ChunkKind::Data,
+            plain: open.plain,
+            blocks: open.blocks,
+            needs: open.needs.into_iter().collect(),
+        })
+    }
+}
+
+impl BlockPlace {
+    fn as_run(&self) -> Run {
+        Run { chunk: self.chunk, first: self.ordinal, count: 1, length: self.length.into() }
+    }
+}
+
+/// Adds a run, joined to the last where they are neighbours.
+fn push_run(runs: &mut Vec<Run>, run: Run) {
+    if let Some(last) = runs.last_mut()
+        && last.chunk == run.chunk
+        && last.first + last.count == run.first
+    {
+        last.count += run.count;
+        last.length += run.length;
+        return;
+    }
+    runs.push(run);
+}
+
+fn push_extent(extents: &mut Vec<Extent>, run: Run) {
+    if let Some(Extent::Data(last)) = extents.last_mut()
+        && last.chunk == run.chunk
+        && last.first + last.count == run.first
+    {
+        last.count += run.count;
+        last.length += run.length;
+        return;
+    }
+    extents.push(Extent::Data(run));
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    format::checksum(bytes)
+}

@@ -1,0 +1,129 @@
+//! A parallel stretch: workers that each take an item through all fused stages.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::{Meter, Sequenced};
+use crate::buffer::{Buffer, BufferPool};
+use crate::error::Result;
+
+/// Workers between a queue of inputs and a queue of outputs.
+///
+/// Why it cannot deadlock: a worker takes its output buffer *before* it takes an input, and inputs
+/// are taken in order. So whenever an output waits for an earlier one, that earlier one is in the
+/// hands of a worker that has all it needs, and will come. Whoever takes the outputs holds their
+/// only receiver: when it is dropped the workers end, and after them whoever submits is told.
+#[derive(Debug)]
+pub struct Stretch<I> {
+    inputs: Option<Sender<Sequenced<I>>>,
+    workers: Vec<JoinHandle<()>>,
+    next: u64,
+}
+
+/// Where the outputs of a stretch come from, in any order.
+pub type Outputs<O> = Receiver<Sequenced<Result<O>>>;
+
+impl<I: Send + 'static> Stretch<I> {
+    /// Starts one worker for each element of `instances`: what one worker does with one input
+    /// and an empty buffer for its output.
+    pub fn start<O, F>(
+        instances: Vec<F>,
+        buffers: &Arc<BufferPool>,
+        meter: &Arc<Meter>,
+    ) -> (Stretch<I>, Outputs<O>)
+    where
+        O: Send + 'static,
+        F: FnMut(I, Buffer) -> Result<O> + Send + 'static,
+    {
+        let places = instances.len();
+        let (inputs, inputs_of_workers) = bounded::<Sequenced<I>>(places);
+        let (outputs_of_workers, outputs) = bounded(places);
+        let start_one = |mut work: F| {
+            let (inputs, outputs) = (inputs_of_workers.clone(), outputs_of_workers.clone());
+            let (buffers, meter) = (Arc::clone(buffers), Arc::clone(meter));
+            meter.add_instance();
+            std::thread::Builder::new()
+                .name("mover-stretch".to_owned())
+                .spawn(move || {
+                    while let Some(buffer) = meter.wait(|| buffers.acquire()) {
+                        let Ok(input) = meter.wait(|| inputs.recv()) else { return };
+                        let item = meter.busy(|| work(input.item, buffer));
+                        let output = Sequenced { sequence: input.sequence, item };
+                        if meter.wait(|| outputs.send(output)).is_err() {
+                            return;
+                        }
+                    }
+                })
+                .expect("the system starts threads")
+        };
+        let workers = instances.into_iter().map(start_one).collect();
+        (Stretch { inputs: Some(inputs), workers, next: 0 }, outputs)
+    }
+
+    /// Stamps an input and queues it; waits for a place. False when the workers are gone.
+    pub fn submit(&mut self, input: I) -> bool {
+        let Some(inputs) = &self.inputs else { return false };
+        let sequence = self.next;
+        self.next += 1;
+        inputs.send(Sequenced { sequence, item: input }).is_ok()
+    }
+
+    /// No more inputs: waits until the workers have finished what is queued.
+    /// Somebody must take the outputs meanwhile.
+    pub fn join(mut self) {
+        self.inputs = None;
+        for worker in self.workers.drain(..) {
+            if let Err(panic) = worker.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Resequencer;
+    use super::*;
+
+    #[test]
+    fn whoever_submits_is_told_when_nobody_takes_the_outputs() {
+        let pool = Arc::new(BufferPool::new(2, 8));
+        let work = |(): (), buffer: Buffer| Ok(buffer);
+        let (mut stretch, outputs) = Stretch::start(vec![work], &pool, &Meter::new("test"));
+        drop(outputs);
+        while stretch.submit(()) {}
+        stretch.join();
+    }
+
+    #[test]
+    fn more_items_than_buffers_come_out_in_order_with_workers_of_unequal_speed() {
+        let pool = Arc::new(BufferPool::new(3, 8));
+        let work = |pause: u64| {
+            move |input: u64, mut buffer: Buffer| {
+                std::thread::sleep(std::time::Duration::from_micros(pause * (input % 7)));
+                buffer.extend_from_slice(&input.to_le_bytes());
+                Ok(buffer)
+            }
+        };
+        let instances = vec![work(1), work(50)];
+        let (mut stretch, outputs) = Stretch::start(instances, &pool, &Meter::new("test"));
+        let tail = std::thread::spawn(move || {
+            let (mut order, mut seen) = (Resequencer::default(), Vec::new());
+            for output in outputs {
+                order.push(output);
+                while let Some(item) = order.pop() {
+                    let bytes: Buffer = item.expect("no failure");
+                    seen.push(u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")));
+                }
+            }
+            seen
+        });
+        for input in 0..500 {
+            assert!(stretch.submit(input));
+        }
+        stretch.join();
+        assert_eq!(tail.join().expect("no panic"), (0..500).collect::<Vec<_>>());
+    }
+}

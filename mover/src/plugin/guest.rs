@@ -1,0 +1,249 @@
+//! One instance of a component, its limits, and what happens when it breaks them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceAny, ResourceType, WasmList};
+use wasmtime::{Store, StoreContextMut, Trap};
+
+use super::engine::{LogSink, Plugin};
+use super::limits::Meter;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The host's resource `sink`: where it writes to is in the instance's [`State`].
+#[derive(Debug)]
+pub(crate) struct Sink;
+
+/// What the host keeps for an instance.
+pub(super) struct State {
+    /// The output of the call that is under way.
+    output: Vec<u8>,
+    output_max: usize,
+    output_refused: bool,
+    pub(super) meter: Meter,
+    plugin: Arc<str>,
+    log: LogSink,
+    log_lines_left: u32,
+}
+
+impl State {
+    pub(super) fn new(plugin: Arc<str>, memory_max: usize, log: LogSink, log_lines: u32) -> State {
+        State {
+            output: Vec::new(),
+            output_max: 0,
+            output_refused: false,
+            meter: Meter::new(memory_max),
+            plugin,
+            log,
+            log_lines_left: log_lines,
+        }
+    }
+
+    fn write(&mut self, line: &str) {
+        if self.log_lines_left > 0 {
+            self.log_lines_left -= 1;
+            (self.log)(&self.plugin, &clean(line));
+        }
+    }
+}
+
+/// Bytes of a message from a component that reach a person.
+const MESSAGE_LENGTH_MAX: usize = 1024;
+
+/// A component's words, without control characters and not too many of them.
+pub(super) fn clean(text: &str) -> String {
+    let kept = text.chars().take(MESSAGE_LENGTH_MAX);
+    kept.map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Links what this host offers: `log` and `output`.
+pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut output = linker.instance("mover:plugin/output@0.1.0")?;
+    output.resource("sink", ResourceType::host::<Sink>(), |_, _| Ok(()))?;
+    output.func_wrap(
+        "[method]sink.write",
+        |mut store: StoreContextMut<'_, State>, (_, data): (Resource<Sink>, WasmList<u8>)| {
+            // Out of the store while the component's memory, which is in it too, is borrowed.
+            let mut bytes = std::mem::take(&mut store.data_mut().output);
+            let data = data.as_le_slice(&store);
+            let fits = bytes.len().saturating_add(data.len()) <= store.data().output_max;
+            if fits {
+                bytes.extend_from_slice(data);
+            }
+            let state = store.data_mut();
+            state.output = bytes;
+            state.output_refused |= !fits;
+            if fits { Ok(()) } else { Err(wasmtime::Error::msg("output limit")) }
+        },
+    )?;
+    super::bindings::snoop::mover::plugin::log::add_to_linker::<State, HasSelf<State>>(
+        linker,
+        |state| state,
+    )
+}
+
+impl super::bindings::snoop::mover::plugin::log::Host for State {
+    fn write(
+        &mut self,
+        _level: super::bindings::snoop::mover::plugin::log::Level,
+        message: String,
+    ) {
+        self.write(&message);
+    }
+}
+
+/// What a component answers when it fails as the contract lets it.
+pub(super) struct GuestError {
+    pub(super) kind: ErrorKind,
+    pub(super) message: String,
+}
+
+/// How the generated types of one role are opened.
+pub(super) trait Bindings: Sized + Send + 'static {
+    /// What `open` takes besides the configuration.
+    type Arguments: Send;
+
+    fn instantiate(store: &mut Store<State>, plugin: &Plugin) -> wasmtime::Result<Self>;
+
+    fn open(
+        &self,
+        store: &mut Store<State>,
+        config: &str,
+        arguments: &Self::Arguments,
+    ) -> wasmtime::Result<Result<ResourceAny, GuestError>>;
+}
+
+struct Live<B> {
+    store: Store<State>,
+    bindings: B,
+    handle: ResourceAny,
+}
+
+/// A component that is opened, and opened anew whenever it has trapped.
+pub(super) struct Guest<B: Bindings> {
+    plugin: Arc<Plugin>,
+    config: String,
+    arguments: B::Arguments,
+    live: Option<Box<Live<B>>>,
+}
+
+/// Where the output of a call goes, and how much of it there may be.
+pub(super) struct Output<'a> {
+    pub(super) bytes: &'a mut Vec<u8>,
+    pub(super) length_max: usize,
+}
+
+impl<B: Bindings> Guest<B> {
+    /// Opens it at once, so that a wrong configuration is told before anything else happens.
+    pub(super) fn open(
+        plugin: Arc<Plugin>,
+        config: &str,
+        arguments: B::Arguments,
+    ) -> Result<Guest<B>> {
+        let mut guest = Guest { plugin, config: config.to_owned(), arguments, live: None };
+        guest.live = Some(guest.start()?);
+        Ok(guest)
+    }
+
+    pub(super) fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    fn start(&self) -> Result<Box<Live<B>>> {
+        let mut store = self.plugin.store();
+        let fuel = self.plugin.limits().fuel(self.config.len());
+        let opened = store.set_fuel(fuel).and_then(|()| {
+            let bindings = B::instantiate(&mut store, &self.plugin)?;
+            let handle = bindings.open(&mut store, &self.config, &self.arguments)?;
+            Ok((bindings, handle))
+        });
+        match opened {
+            Ok((bindings, Ok(handle))) => Ok(Box::new(Live { store, bindings, handle })),
+            Ok((_, Err(error))) => Err(self.refused("open", error)),
+            Err(trap) => Err(self.trapped("open", &trap, store.data())),
+        }
+    }
+
+    /// Calls the component. `may_retry` where the call depends on none before it.
+    pub(super) fn call<T>(
+        &mut self,
+        name: &'static str,
+        input_length: usize,
+        may_retry: bool,
+        mut output: Option<Output<'_>>,
+        mut call: impl FnMut(
+            &B,
+            &mut Store<State>,
+            ResourceAny,
+        ) -> wasmtime::Result<Result<T, GuestError>>,
+    ) -> Result<T> {
+        let fuel = self.plugin.limits().fuel(input_length);
+        let mut retries = u32::from(may_retry);
+        loop {
+            let mut live = match self.live.take() {
+                Some(live) => live,
+                None => self.start()?,
+            };
+            let state = live.store.data_mut();
+            if let Some(output) = &mut output {
+                output.bytes.clear();
+                state.output = std::mem::take(output.bytes);
+                state.output_max = output.length_max;
+            }
+            let result = live
+                .store
+                .set_fuel(fuel)
+                .and_then(|()| call(&live.bindings, &mut live.store, live.handle));
+            if let Some(output) = &mut output {
+                *output.bytes = std::mem::take(&mut live.store.data_mut().output);
+            }
+            match result {
+                Ok(answer) => {
+                    self.live = Some(live);
+                    return answer.map_err(|error| self.refused(name, error));
+                }
+                // The trapped instance is dropped here, with everything in it.
+                Err(_) if retries > 0 => retries -= 1,
+                Err(trap) => return Err(self.trapped(name, &trap, live.store.data())),
+            }
+        }
+    }
+
+    /// The component said no.
+    fn refused(&self, name: &str, error: GuestError) -> Error {
+        let message = format!("{} in {name}: {}", self.plugin.title(), clean(&error.message));
+        Error::new(error.kind, message)
+    }
+
+    /// The component answered with something that the contract does not allow.
+    pub(super) fn lied(&mut self, name: &str, what: impl fmt::Display) -> Error {
+        self.live = None;
+        Error::new(ErrorKind::Plugin, format!("{} in {name}: {what}", self.plugin.title()))
+    }
+
+    fn trapped(&self, name: &str, trap: &wasmtime::Error, state: &State) -> Error {
+        let title = self.plugin.title();
+        let cause = match trap.downcast_ref::<Trap>() {
+            _ if state.meter.refused => {
+                format!("passed its memory limit of {} MiB", self.plugin.limits().memory_max >> 20)
+            }
+            _ if state.output_refused => {
+                format!("passed its output limit of {} bytes", state.output_max)
+            }
+            Some(Trap::OutOfFuel) => "passed its time limit".to_owned(),
+            Some(Trap::StackOverflow) => "passed its stack limit".to_owned(),
+            Some(trap) => format!("trapped: {trap}"),
+            None => format!("trapped: {}", clean(&trap.to_string())),
+        };
+        let mut error = Error::new(ErrorKind::Plugin, format!("{title} in {name} {cause}"))
+            .way_out("archive without this component, or with another version of it");
+        if let Some(backtrace) = trap.downcast_ref::<wasmtime::WasmBacktrace>() {
+            let frames = backtrace.frames().iter().filter_map(|frame| frame.func_name());
+            let names: Vec<_> = frames.take(4).map(clean).collect();
+            if !names.is_empty() {
+                error = error.because(format!("in {}", names.join(", called by ")));
+            }
+        }
+        error
+    }
+}

@@ -1,0 +1,117 @@
+//! The role snoop: looks at entries, in order.
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::ResourceAny;
+
+use super::bindings::snoop::SnoopPlugin;
+use super::bindings::snoop::exports::mover::plugin::snoop as wit;
+use super::bindings::snoop::mover::plugin::types as wit_types;
+use super::engine::Plugin;
+use super::guest::{Bindings, Guest, GuestError, State, clean};
+use crate::error::{ErrorKind, Result};
+use crate::pipeline::{Action, Finding, Inspector, Verdict};
+
+impl Bindings for SnoopPlugin {
+    /// A saved state to go on from.
+    type Arguments = Option<Vec<u8>>;
+
+    fn instantiate(store: &mut Store<State>, plugin: &Plugin) -> wasmtime::Result<Self> {
+        SnoopPlugin::instantiate(store, &plugin.component, &plugin.linker)
+    }
+
+    fn open(
+        &self,
+        store: &mut Store<State>,
+        config: &str,
+        state: &Option<Vec<u8>>,
+    ) -> wasmtime::Result<Result<ResourceAny, GuestError>> {
+        let inspectors = self.mover_plugin_snoop().inspector();
+        let opened = match state {
+            None => inspectors.call_open(store, config)?,
+            Some(state) => inspectors.call_resume(store, config, state)?,
+        };
+        Ok(opened.map_err(guest_error))
+    }
+}
+
+fn guest_error(error: wit_types::Error) -> GuestError {
+    let kind = match error.kind {
+        wit_types::ErrorKind::InvalidConfig => ErrorKind::Usage,
+        _ => ErrorKind::Plugin,
+    };
+    GuestError { kind, message: error.message }
+}
+
+/// Bytes of a finding's name, at most.
+const NAME_LENGTH_MAX: usize = 256;
+
+fn verdict(answer: wit::Verdict) -> Verdict {
+    let action = match answer.action {
+        wit::Action::Pass => Action::Pass,
+        wit::Action::Tag => Action::Tag,
+        wit::Action::Hold => Action::Hold,
+        wit::Action::Stop => Action::Stop,
+    };
+    let findings = answer.findings.into_iter().take(format::limits::FINDING_COUNT_MAX);
+    let finding = |finding: wit::Finding| Finding {
+        name: clean(&finding.name).chars().take(NAME_LENGTH_MAX).collect(),
+        offset: finding.offset,
+        length: finding.length,
+        detail: clean(&finding.detail).chars().take(NAME_LENGTH_MAX).collect(),
+    };
+    Verdict { action, findings: findings.map(finding).collect() }
+}
+
+/// An instance of a snoop.
+pub struct ComponentInspector {
+    guest: Guest<SnoopPlugin>,
+    name: String,
+}
+
+impl ComponentInspector {
+    pub(super) fn open(
+        plugin: Arc<Plugin>,
+        config: &str,
+        state: Option<Vec<u8>>,
+    ) -> Result<ComponentInspector> {
+        let name = plugin.manifest().name.clone();
+        Ok(ComponentInspector { guest: Guest::open(plugin, config, state)?, name })
+    }
+
+    /// Everything that another instance needs to go on from here.
+    pub fn save(&mut self) -> Result<Vec<u8>> {
+        let state = self.guest.call("save", 0, false, None, |bindings, store, inspector| {
+            let inspectors = bindings.mover_plugin_snoop().inspector();
+            Ok(inspectors.call_save(store, inspector)?.map_err(guest_error))
+        })?;
+        let most = self.guest.plugin().limits().state_length_max;
+        if state.len() > most {
+            let what = format!("a state of {} bytes is too long", state.len());
+            return Err(self.guest.lied("save", what));
+        }
+        Ok(state)
+    }
+}
+
+impl Inspector for ComponentInspector {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn inspect(&mut self, window: &[u8], ends: &[u32]) -> Result<Vec<Verdict>> {
+        // Never tried again: a fresh instance would not have seen the beginning of the entry.
+        let length = window.len();
+        let answer =
+            self.guest.call("inspect", length, false, None, |bindings, store, handle| {
+                let inspectors = bindings.mover_plugin_snoop().inspector();
+                Ok(inspectors.call_inspect(store, handle, window, ends)?.map_err(guest_error))
+            })?;
+        if answer.len() != ends.len() {
+            let what = format!("it gave {} verdicts on {} entries", answer.len(), ends.len());
+            return Err(self.guest.lied("inspect", what));
+        }
+        Ok(answer.into_iter().map(verdict).collect())
+    }
+}

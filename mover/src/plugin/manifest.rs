@@ -1,0 +1,94 @@
+//! What a component says of itself, readable without running it.
+
+use format::Role;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The name of the custom section.
+pub(super) const SECTION: &str = "mover:manifest";
+/// Bytes of a manifest, at most.
+const LENGTH_MAX: usize = 64 << 10;
+/// The track of the contract that this host offers.
+pub(super) const CONTRACT: &str = "0.1";
+
+/// The custom section `mover:manifest`: JSON.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The component's name.
+    pub name: String,
+    /// The component's version.
+    pub version: String,
+    /// `filter`, `snoop`, `dedupe` or `transform`.
+    pub role: String,
+    /// The track of `mover:plugin` that it was built for.
+    pub contract: String,
+    /// It takes a key, and a nonce for each chunk.
+    #[serde(default)]
+    pub keyed: bool,
+    /// It tells changed input from what it wrote, and so must be trusted.
+    #[serde(default)]
+    pub authenticates: bool,
+    /// Its chunks depend on each other; not offered yet.
+    #[serde(default)]
+    pub sequential: bool,
+    /// Bytes of linear memory that it takes, at most.
+    #[serde(default)]
+    pub memory_max: u64,
+    /// JSON Schema of its configuration.
+    #[serde(default)]
+    pub config_schema: serde_json::Value,
+}
+
+impl Manifest {
+    /// Reads the section's bytes.
+    pub(super) fn parse(section: &[u8]) -> Result<Manifest> {
+        let bad = |what: String| Error::new(ErrorKind::Plugin, what);
+        if section.len() > LENGTH_MAX {
+            let length = section.len();
+            return Err(bad(format!(
+                "its manifest has {length} bytes, at most {LENGTH_MAX} may be"
+            )));
+        }
+        let manifest: Manifest = serde_json::from_slice(section)
+            .map_err(|cause| bad("its manifest is not what it should be".into()).because(cause))?;
+        let is_plain = |text: &str| {
+            !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_graphic())
+        };
+        if !is_plain(&manifest.name) || !is_plain(&manifest.version) {
+            return Err(bad("its manifest has a name or a version that cannot be one".into()));
+        }
+        if manifest.contract != CONTRACT {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "{} was built for mover:plugin {}, this mover offers {CONTRACT}",
+                    manifest.name,
+                    manifest.contract.escape_debug()
+                ),
+            )
+            .way_out("use a build of the component for this contract, or another mover"));
+        }
+        if manifest.sequential {
+            let message = format!("{} needs its chunks in order", manifest.name);
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        manifest.role()?;
+        Ok(manifest)
+    }
+
+    /// The role by its name.
+    pub(super) fn role(&self) -> Result<Role> {
+        match self.role.as_str() {
+            "filter" => Ok(Role::Filter),
+            "snoop" => Ok(Role::Snoop),
+            "dedupe" => Ok(Role::Dedupe),
+            "transform" => Ok(Role::Transform),
+            other => {
+                let message = format!("{} has no role {}", self.name, other.escape_debug());
+                Err(Error::new(ErrorKind::Plugin, message))
+            }
+        }
+    }
+}

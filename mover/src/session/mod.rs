@@ -1,0 +1,29 @@
+//! The run of a job: an archive, a restore, a check; its faults and its report.
+//!
+//! This is where everything meets: the source feeds the head, the head fills chunks, workers
+//! encode them, the tail appends them to the store; and the other way round for a restore.
+
+mod access;
+mod archive;
+mod contents;
+mod decode;
+mod head;
+mod previous;
+mod progress;
+mod report;
+mod restore;
+mod stages;
+mod tail;
+mod throttle;
+mod verify;
+mod walk;
+
+pub use access::WriteAccess;
+pub use archive::{Ambient, ArchiveConfig, Source, Watch, archive};
+pub use contents::{Contents, PathFilter};
+pub use decode::{ChunkCache, Decoder, Decoding};
+pub use progress::{Observer, Progress, Reading};
+pub use report::{ArchiveReport, RestoreReport, VerifyReport};
+pub use restore::{RestoreConfig, restore};
+pub use stages::StageSpec;
+pub use verify::{VerifyConfig, verify};

@@ -1,0 +1,88 @@
+//! What a session says at its end.
+
+use serde::Serialize;
+
+use crate::pipeline::MeterReading;
+
+/// The end of an archive's session.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ArchiveReport {
+    /// The archive's id.
+    pub archive: String,
+    /// The name that it was given.
+    pub name: String,
+    /// Nothing was written: the operator only wanted to know.
+    pub dry_run: bool,
+    /// Entries that the archive shows.
+    pub entries: u64,
+    /// Files among all that was seen.
+    pub files: u64,
+    /// Files that were as in the parent archive, and were not read.
+    pub unchanged_files: u64,
+    /// Bytes of content that the archive shows, holes included.
+    pub content_bytes: u64,
+    /// Bytes of content that were read.
+    pub bytes_read: u64,
+    /// Bytes that were read and turned out to be known.
+    pub deduplicated_bytes: u64,
+    /// Bytes that the store has grown by.
+    pub stored_bytes: u64,
+    /// Entries that a snoop had something to say of.
+    pub findings: u64,
+    /// Entries that are kept and not shown.
+    pub held: u64,
+    /// Entries that were left out by a snoop.
+    pub stopped: u64,
+    /// Faults, each told when it happened.
+    pub faults: u64,
+    /// Wall time.
+    pub seconds: f64,
+    /// Where the time went.
+    pub stages: Vec<MeterReading>,
+}
+
+/// The end of a restore.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RestoreReport {
+    /// The archive's id.
+    pub archive: String,
+    /// The archive's name.
+    pub name: String,
+    /// Nothing was written: the operator only wanted to know.
+    pub dry_run: bool,
+    /// Entries that were restored.
+    pub entries: u64,
+    /// Bytes of content that were written, without holes.
+    pub bytes_written: u64,
+    /// Chunks that were read.
+    pub chunks_read: u64,
+    /// Bytes that were read from volumes.
+    pub stored_bytes_read: u64,
+    /// Entries that would have left the target folder; each was named.
+    pub refused: u64,
+    /// Entries that are held, and were not restored.
+    pub held: u64,
+    /// Faults, refused entries among them.
+    pub faults: u64,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// The end of a check.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct VerifyReport {
+    /// Archives that were checked.
+    pub archives: u64,
+    /// Chunks that were checked.
+    pub chunks: u64,
+    /// Bytes of volumes that were read.
+    pub stored_bytes_read: u64,
+    /// Entries whose content was found whole.
+    pub entries: u64,
+    /// Things that are damaged or missing; each was named.
+    pub damaged: u64,
+    /// Whether every chunk was decoded too.
+    pub decoded: bool,
+    /// Wall time.
+    pub seconds: f64,
+}

@@ -1,0 +1,220 @@
+//! Which components an archive goes through, loaded and put into a session's table.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use format::{ComponentEntry, Digest, Epoch, Role, SessionId};
+
+use crate::ambient::Random;
+use crate::archive::{Chain, ChainStage, DecodeVerify};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::{EpochKey, stage_key};
+use crate::pipeline::{Cutter, Inspector};
+use crate::plugin::{Engine, Plugin, Trust, builtin};
+
+/// A component as an operator names it: `NAME` or `PATH`, or either followed by `=JSON`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageSpec {
+    /// The name of a built-in component, or the path of a `.wasm`.
+    pub component: String,
+    /// Its configuration: JSON.
+    pub config: String,
+}
+
+impl StageSpec {
+    /// A built-in component with a configuration.
+    pub fn new(component: &str, config: &str) -> StageSpec {
+        StageSpec { component: component.to_owned(), config: config.to_owned() }
+    }
+}
+
+impl std::str::FromStr for StageSpec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<StageSpec> {
+        let (component, config) = text.split_once('=').unwrap_or((text, "{}"));
+        if let Err(cause) = serde_json::from_str::<serde_json::Value>(config) {
+            let message = format!("the configuration of {component} is not JSON");
+            return Err(Error::new(ErrorKind::Usage, message)
+                .because(cause)
+                .way_out(r#"write it as NAME={"key":value}, in single quotes for the shell"#));
+        }
+        Ok(StageSpec::new(component, config))
+    }
+}
+
+/// A loaded component with its configuration.
+#[derive(Clone)]
+pub(super) struct LoadedStage {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) config: String,
+    pub(super) bytes: Cow<'static, [u8]>,
+    pub(super) built_in: bool,
+}
+
+impl LoadedStage {
+    /// Loads what a spec names, and refuses a component of another role.
+    pub(super) fn load(engine: &Engine, spec: &StageSpec, role: Role) -> Result<LoadedStage> {
+        let (bytes, trust): (Cow<'static, [u8]>, Trust) = match builtin::find(&spec.component) {
+            Some(bytes) => (Cow::Borrowed(bytes), Trust::BuiltIn),
+            None if spec.component.ends_with(".wasm") || spec.component.contains('/') => {
+                let bytes = std::fs::read(&spec.component)
+                    .map_err(|cause| Error::io("reading", Path::new(&spec.component), cause))?;
+                (Cow::Owned(bytes), Trust::Operator)
+            }
+            None => {
+                let message = format!("there is no component {}", spec.component);
+                let way_out = "name a built-in one (zstd, chacha20poly1305, crc-dedupe, \
+                               snoop-yara, snoop-type) or give the path of a .wasm";
+                return Err(Error::new(ErrorKind::Usage, message).way_out(way_out));
+            }
+        };
+        let plugin = engine.load(&bytes, trust)?;
+        if plugin.role() != role {
+            let message = format!(
+                "{} is a {} and cannot be used as a {}",
+                spec.component,
+                role_name(plugin.role()),
+                role_name(role)
+            );
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        let built_in = trust == Trust::BuiltIn;
+        Ok(LoadedStage { plugin, config: spec.config.clone(), bytes, built_in })
+    }
+
+    fn table_entry(&self) -> ComponentEntry {
+        let manifest = self.plugin.manifest();
+        ComponentEntry {
+            role: self.plugin.role(),
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest: self.plugin.digest(),
+            config: self.config.clone(),
+            config_digest: Digest(*blake3::hash(self.config.as_bytes()).as_bytes()),
+            keyed: manifest.keyed,
+        }
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Filter => "filter",
+        Role::Snoop => "snoop",
+        Role::Dedupe => "dedupe",
+        Role::Transform => "transform",
+    }
+}
+
+/// All components of one archive.
+pub(super) struct Recipe {
+    /// Transforms in the order of encoding; first in the table, so that places are positions.
+    pub(super) chain: Vec<LoadedStage>,
+    pub(super) dedupe: LoadedStage,
+    pub(super) snoops: Vec<LoadedStage>,
+}
+
+impl Recipe {
+    /// Loads everything. An encrypted store gets the cipher behind all other transforms.
+    pub(super) fn load(
+        engine: &Engine,
+        stages: &[StageSpec],
+        dedupe: &StageSpec,
+        snoops: &[StageSpec],
+        encrypted: bool,
+    ) -> Result<Recipe> {
+        let mut chain = stages.to_vec();
+        if encrypted {
+            chain.push(StageSpec::new("chacha20poly1305", "{}"));
+        }
+        let load_all = |specs: &[StageSpec], role| -> Result<Vec<LoadedStage>> {
+            specs.iter().map(|spec| LoadedStage::load(engine, spec, role)).collect()
+        };
+        let recipe = Recipe {
+            chain: load_all(&chain, Role::Transform)?,
+            dedupe: LoadedStage::load(engine, dedupe, Role::Dedupe)?,
+            snoops: load_all(snoops, Role::Snoop)?,
+        };
+        let keyed = |stage: &&LoadedStage| stage.plugin.manifest().keyed;
+        if let (false, Some(stage)) = (encrypted, recipe.chain.iter().find(keyed)) {
+            let name = &stage.plugin.manifest().name;
+            let message = format!("{name} needs a key, and this store has none");
+            return Err(Error::new(ErrorKind::Usage, message)
+                .way_out("make the store without --no-encryption"));
+        }
+        Ok(recipe)
+    }
+
+    /// The session's component table.
+    pub(super) fn table(&self) -> Vec<ComponentEntry> {
+        self.all().map(LoadedStage::table_entry).collect()
+    }
+
+    /// All stages in the order of the table.
+    pub(super) fn all(&self) -> impl Iterator<Item = &LoadedStage> {
+        self.chain.iter().chain([&self.dedupe]).chain(&self.snoops)
+    }
+
+    /// The chain's places in the table.
+    pub(super) fn places(&self) -> Vec<u16> {
+        (0..u16::try_from(self.chain.len()).expect("a chain is short")).collect()
+    }
+
+    /// A cutter.
+    pub(super) fn cutter(&self) -> Result<Box<dyn Cutter>> {
+        Ok(Box::new(self.dedupe.plugin.cutter(&self.dedupe.config)?))
+    }
+
+    /// One inspector for each snoop.
+    pub(super) fn inspectors(&self) -> Result<Vec<Box<dyn Inspector>>> {
+        let inspector = |snoop: &LoadedStage| -> Result<Box<dyn Inspector>> {
+            Ok(Box::new(snoop.plugin.inspector(&snoop.config)?))
+        };
+        self.snoops.iter().map(inspector).collect()
+    }
+
+    /// The chain for one worker.
+    pub(super) fn worker_chain(
+        &self,
+        session: SessionId,
+        epoch: &Epoch,
+        key: Option<&EpochKey>,
+        random: &Arc<dyn Random>,
+        verify: DecodeVerify,
+    ) -> Result<Chain> {
+        let stage = |(position, stage): (usize, &LoadedStage)| -> Result<ChainStage> {
+            let entry = stage.table_entry();
+            let transform =
+                open_transform(&stage.plugin, &entry, session, epoch.number, position, key)?;
+            Ok(ChainStage {
+                transform,
+                keyed: entry.keyed,
+                built_in: stage.built_in,
+                digests: (entry.digest, entry.config_digest),
+            })
+        };
+        let stages = self.chain.iter().enumerate().map(stage).collect::<Result<_>>()?;
+        Ok(Chain::new(epoch.number, stages, Arc::clone(random), verify))
+    }
+}
+
+/// An instance of a transform, with its key where it takes one.
+pub(super) fn open_transform(
+    plugin: &Arc<Plugin>,
+    entry: &ComponentEntry,
+    session: SessionId,
+    epoch: u32,
+    position: usize,
+    key: Option<&EpochKey>,
+) -> Result<Box<dyn crate::pipeline::Transform>> {
+    if !entry.keyed {
+        return Ok(Box::new(plugin.transform(&entry.config, &[])?));
+    }
+    let key = key.ok_or_else(|| {
+        Error::new(ErrorKind::Key, format!("{} needs a key, and its epoch has none", entry.name))
+    })?;
+    let position = u16::try_from(position).expect("a chain is short");
+    let key = stage_key(key, session, epoch, position, entry.digest, entry.config_digest);
+    Ok(Box::new(plugin.transform(&entry.config, key.bytes())?))
+}

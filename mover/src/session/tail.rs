@@ -1,0 +1,151 @@
+//! The tail of the pipeline: encoded chunks in order, framed and appended to volumes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::Receiver;
+use format::{
+    ArchiveFooter, ChunkHeader, ChunkId, ChunkKind, Context, ContextPlace, Framing, RunChunk,
+    RunFooter, RunHeader, SessionId,
+};
+
+use super::progress::Progress;
+use crate::archive::{EncodedChunk, Spool};
+use crate::error::Result;
+use crate::pipeline::{Meter, Resequencer, Sequenced};
+use crate::store::StoreWriter;
+
+/// Chunks of a run, at most: what a torn run footer can cost a reader in looking.
+const RUN_LENGTH_MAX: usize = 64;
+
+/// How chunks are framed.
+pub(super) struct Frames {
+    pub(super) session: SessionId,
+    pub(super) framing: Framing,
+    pub(super) context: Context,
+}
+
+struct OpenRun {
+    header: RunHeader,
+    chunks: Vec<RunChunk>,
+}
+
+/// Writes the chunks of one archive.
+pub(super) struct Tail<'a> {
+    writer: &'a mut StoreWriter,
+    frames: Frames,
+    run: Option<OpenRun>,
+    spool: Spool,
+    meter: Arc<Meter>,
+    indexed: Arc<AtomicU64>,
+}
+
+impl<'a> Tail<'a> {
+    /// `indexed` is told which data chunks the data index has.
+    pub(super) fn new(
+        writer: &'a mut StoreWriter,
+        frames: Frames,
+        spool_folder: &Path,
+        meter: Arc<Meter>,
+        indexed: Arc<AtomicU64>,
+    ) -> Result<Tail<'a>> {
+        let spool = Spool::create(spool_folder)?;
+        Ok(Tail { writer, frames, run: None, spool, meter, indexed })
+    }
+
+    /// Takes all chunks until there are no more; data is appended, the index waits in the spool.
+    pub(super) fn run(
+        &mut self,
+        outputs: &Receiver<Sequenced<Result<EncodedChunk>>>,
+        progress: &Progress,
+    ) -> Result<()> {
+        self.meter.add_instance();
+        let mut order = Resequencer::default();
+        let meter = Arc::clone(&self.meter);
+        while let Ok(output) = meter.wait(|| outputs.recv()) {
+            order.push(output);
+            while let Some(chunk) = order.pop() {
+                let chunk = chunk?;
+                let stored = chunk.payload.len();
+                meter.busy(|| self.take(chunk))?;
+                meter.moved(stored, stored);
+                progress.stored(stored as u64);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, chunk: EncodedChunk) -> Result<()> {
+        let place = match self.frames.framing {
+            Framing::Each | Framing::Both => ContextPlace::Here(self.frames.context.clone()),
+            // The index is written later, in runs of its own; until then its context is inline.
+            Framing::Run if chunk.kind != ChunkKind::Data => {
+                ContextPlace::Here(self.frames.context.clone())
+            }
+            Framing::Run => ContextPlace::Run(self.run_of(chunk.chunk)?),
+        };
+        let header = ChunkHeader {
+            chunk: chunk.chunk,
+            session: self.frames.session,
+            kind: chunk.kind,
+            plain_length: chunk.plain_length,
+            stages: chunk.stages,
+            context: place,
+        };
+        let mut footer = chunk.footer;
+        if self.frames.framing == Framing::Both {
+            footer.context = Some(self.frames.context.clone());
+        }
+        if chunk.kind != ChunkKind::Data {
+            return self.spool.push(&header, &chunk.payload, &footer);
+        }
+        self.writer.append_chunk(&header, &chunk.payload, &footer)?;
+        if let Some(run) = &mut self.run {
+            run.chunks.push(RunChunk {
+                number: chunk.chunk.number,
+                stored_length: u32::try_from(chunk.payload.len()).expect("bounded"),
+                stored_crc: format::checksum(&chunk.payload),
+            });
+        }
+        // From here on the store itself answers for the chunk's blocks.
+        self.indexed.store(chunk.chunk.number + 1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The run that a chunk goes into; opens one where there is none or the last is full.
+    fn run_of(&mut self, chunk: ChunkId) -> Result<u64> {
+        if self.run.as_ref().is_some_and(|run| run.chunks.len() >= RUN_LENGTH_MAX) {
+            self.close_run()?;
+        }
+        if self.run.is_none() {
+            let header = RunHeader {
+                first: chunk,
+                session: self.frames.session,
+                context: self.frames.context.clone(),
+            };
+            self.writer.append_run_header(&header)?;
+            self.run = Some(OpenRun { header, chunks: Vec::new() });
+        }
+        Ok(self.run.as_ref().expect("opened above").header.first.number)
+    }
+
+    fn close_run(&mut self) -> Result<()> {
+        match self.run.take() {
+            Some(run) => self
+                .writer
+                .append_run_footer(&RunFooter { header: run.header, chunks: run.chunks }),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends the index behind the data, and closes the archive.
+    pub(super) fn finish(mut self, footer: &ArchiveFooter) -> Result<()> {
+        self.close_run()?;
+        let writer = self.writer;
+        self.spool.drain(|header, payload, chunk_footer| {
+            writer.append_chunk(header, payload, chunk_footer).map(drop)
+        })?;
+        writer.end_archive(footer)
+    }
+}

@@ -1,0 +1,243 @@
+//! Feeds the head from a source: new and changed files are read, unchanged ones are not.
+
+use std::collections::HashSet;
+use std::io::Read;
+
+use format::{Entry, EntryKind, IndexEntry, Timestamp, Verdict, compare_paths};
+
+use super::head::Head;
+use super::progress::Progress;
+use super::throttle::Throttle;
+use crate::archive::{ChunkSink, KnownBlocks, Part, Piece};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{Cancel, Meter};
+use crate::source::{self, FileReader, Found, Stdin, Walker};
+
+/// The entries of the parent archive, in path order.
+pub(super) trait Previous {
+    /// The next; an error ends the comparison, and what is left is read anew.
+    fn next(&mut self) -> Option<Result<IndexEntry>>;
+    /// Whether all content of an entry is still in the store.
+    fn is_stored(&mut self, entry: &IndexEntry) -> bool;
+}
+
+/// What there is when nothing is to be compared.
+pub(super) struct NoPrevious;
+
+impl Previous for NoPrevious {
+    fn next(&mut self) -> Option<Result<IndexEntry>> {
+        None
+    }
+
+    fn is_stored(&mut self, _entry: &IndexEntry) -> bool {
+        false
+    }
+}
+
+/// A file whose status was changed less than this before the parent archive began may have been
+/// changed again within the same tick of the file system's clock.
+const CLOCK_TICK_NS: i128 = 20_000_000;
+
+/// Walks along the parent archive beside the source.
+pub(super) struct Comparison<'p> {
+    previous: Box<dyn Previous + 'p>,
+    ahead: Option<IndexEntry>,
+    /// When the parent archive began.
+    since: Timestamp,
+}
+
+impl<'p> Comparison<'p> {
+    pub(super) fn new(previous: Box<dyn Previous + 'p>, since: Timestamp) -> Comparison<'p> {
+        Comparison { previous, ahead: None, since }
+    }
+
+    pub(super) fn none() -> Comparison<'p> {
+        Comparison::new(Box::new(NoPrevious), Timestamp::default())
+    }
+
+    /// The parent's entry of a file that has not changed since; paths must ascend.
+    pub(super) fn unchanged(&mut self, entry: &Entry) -> Result<Option<IndexEntry>> {
+        loop {
+            if self.ahead.is_none() {
+                self.ahead = self.previous.next().transpose()?;
+            }
+            let Some(ahead) = &self.ahead else { return Ok(None) };
+            match compare_paths(&ahead.entry.path, &entry.path) {
+                std::cmp::Ordering::Less => self.ahead = None,
+                std::cmp::Ordering::Greater => return Ok(None),
+                std::cmp::Ordering::Equal => break,
+            }
+        }
+        let found = self.ahead.take().expect("the loop ends with one");
+        let same = is_same(&found, entry) && !self.is_racy(entry);
+        Ok((same && self.previous.is_stored(&found)).then_some(found))
+    }
+
+    fn is_racy(&self, entry: &Entry) -> bool {
+        nanoseconds(entry.ctime) + CLOCK_TICK_NS >= nanoseconds(self.since)
+    }
+}
+
+fn is_same(previous: &IndexEntry, entry: &Entry) -> bool {
+    let was = &previous.entry;
+    // The device number is left out: it changes with the order in which disks are found at boot.
+    was.kind == EntryKind::File
+        && was.size == entry.size
+        && was.mtime == entry.mtime
+        && was.ctime == entry.ctime
+        && was.inode == entry.inode
+        && !previous.faulty
+        && previous.verdict < Verdict::Stop
+}
+
+fn nanoseconds(time: Timestamp) -> i128 {
+    i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds)
+}
+
+/// Reads a source into a head.
+pub(super) struct Feed<'a, 'b, S, K> {
+    pub(super) head: &'a mut Head<'b, S, K>,
+    pub(super) progress: &'a Progress,
+    pub(super) cancel: &'a Cancel,
+    pub(super) throttle: Throttle,
+    pub(super) read_meter: &'a Meter,
+    pub(super) number: u64,
+}
+
+impl<S: ChunkSink, K: KnownBlocks> Feed<'_, '_, S, K> {
+    /// Walks all of a source.
+    pub(super) fn walk(&mut self, walker: &mut Walker, mut comparison: Comparison<'_>) -> Result<()> {
+        // Groups of names whose first one could not be read: the next name is tried instead.
+        let mut unread_groups = HashSet::new();
+        while let Some(found) = self.read_meter.busy(|| walker.next()) {
+            self.check_cancelled()?;
+            let found = match found {
+                Ok(found) => found,
+                Err(fault) => {
+                    self.head.fault(&fault.path, &fault.error);
+                    continue;
+                }
+            };
+            if found.entry.kind != EntryKind::File {
+                self.number += 1;
+                let (number, entry) = (self.number, Box::new(found.entry));
+                self.head.push(Part::Bare { number, entry })?;
+                continue;
+            }
+            self.head.report.files += 1;
+            let group = found.entry.link_group;
+            if !found.first_link && !unread_groups.remove(&group) {
+                self.number += 1;
+                let (number, entry) = (self.number, Box::new(found.entry));
+                self.head.push(Part::Bare { number, entry })?;
+                continue;
+            }
+            let unchanged = comparison.unchanged(&found.entry).unwrap_or_else(|error| {
+                self.head.fault(&found.entry.path, &error);
+                comparison = Comparison::none();
+                None
+            });
+            if let Some(previous) = unchanged {
+                self.push_unchanged(found.entry, previous)?;
+            } else if !self.file(&found)? && group != 0 {
+                unread_groups.insert(group);
+            }
+        }
+        Ok(())
+    }
+
+    fn push_unchanged(&mut self, entry: Entry, previous: IndexEntry) -> Result<()> {
+        self.number += 1;
+        self.head.report.unchanged_files += 1;
+        let previous = Box::new(IndexEntry { entry, ..previous });
+        self.head.push(Part::Unchanged { number: self.number, previous })
+    }
+
+    /// Reads one file; false when it could not even be opened.
+    fn file(&mut self, found: &Found) -> Result<bool> {
+        let mut reader = match self.read_meter.busy(|| found.open()) {
+            Ok(reader) => reader,
+            Err(fault) => {
+                self.head.fault(&fault.path, &fault.error);
+                return Ok(false);
+            }
+        };
+        self.number += 1;
+        let entry = Box::new(found.entry.clone());
+        self.head.push(Part::Begin { number: self.number, entry })?;
+        let (size, error) = self.content(&mut |buffer| reader.next(buffer))?;
+        let error = error.or_else(|| finish(reader));
+        if let Some(error) = &error {
+            self.head.fault(&found.entry.path, error);
+        }
+        self.head.push(Part::End { size, faulty: error.is_some() })?;
+        Ok(true)
+    }
+
+    /// Reads one entry from a pipe.
+    pub(super) fn stdin(&mut self, mut stdin: Stdin<Box<dyn Read + Send>>) -> Result<()> {
+        self.number += 1;
+        self.head.report.files += 1;
+        let (path, entry) = (stdin.entry().path.clone(), Box::new(stdin.entry().clone()));
+        self.head.push(Part::Begin { number: self.number, entry })?;
+        let (size, error) = self.content(&mut |buffer| stdin.next(buffer))?;
+        if let Some(error) = &error {
+            self.head.fault(&path, error);
+        }
+        self.head.push(Part::End { size, faulty: error.is_some() })
+    }
+
+    /// Reads all content of the open entry; gives its size, and what ended it too early.
+    fn content(
+        &mut self,
+        next: &mut dyn FnMut(&mut [u8]) -> Result<source::Piece>,
+    ) -> Result<(u64, Option<Error>)> {
+        let mut size = 0;
+        loop {
+            self.check_cancelled()?;
+            self.head.work_if_full()?;
+            let meter = self.read_meter;
+            let piece = self.head.window.read_with(|room| {
+                let piece = meter.busy(|| next(room));
+                match piece {
+                    Ok(source::Piece::Data { length, .. }) => (length, piece),
+                    _ => (0, piece),
+                }
+            });
+            match piece {
+                Ok(source::Piece::Data { offset, length }) => {
+                    self.head.window.mark_data(offset, length);
+                    size = offset + length as u64;
+                    self.head.report.bytes_read += length as u64;
+                    self.progress.bytes(length as u64);
+                    meter.moved(length, 0);
+                    self.throttle.moved(length as u64);
+                }
+                Ok(source::Piece::Hole { offset, length }) => {
+                    size = offset + length;
+                    let length = usize::try_from(length).expect("64-bit platforms only");
+                    self.head.push(Part::Hole(Piece { offset, length }))?;
+                }
+                Ok(source::Piece::End) => return Ok((size, None)),
+                Err(error) => return Ok((size, Some(error))),
+            }
+        }
+    }
+
+    fn check_cancelled(&self) -> Result<()> {
+        match self.cancel.is_cancelled() {
+            true => Err(cancelled()),
+            false => Ok(()),
+        }
+    }
+}
+
+fn finish(reader: FileReader) -> Option<Error> {
+    reader.finish().err().map(|fault| fault.error)
+}
+
+/// What a stopped session ends with.
+pub(super) fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "stopped by the operator")
+        .way_out("run the same command again; what was stored already is found and not stored twice")
+}

@@ -1,0 +1,45 @@
+//! The proof, through the command line: what a user can do, and what must never happen to them.
+//!
+//! `cargo test --release` at the root runs everything (minutes, as root: device nodes and full
+//! disks need it); `cargo test --release -p tests -- snoop` runs one part. The binary under test
+//! is built by the first test that needs it, with its fail points; `MOVER_BINARY` names another.
+//! `MOVER_LONG=1` makes the sizes those of the promises (1 GiB, a million files);
+//! `MOVER_KILLS=1000` makes the campaign of kills long; `MOVER_SEED` replays it.
+
+// What the tests are made with: a machine, trees, comparisons, small disks, volumes, components.
+mod kit;
+
+// What goes in comes out: every kind of key, framing and way to name a source.
+mod round_trip;
+// The same for a tree with everything that a file system can hold.
+mod nasty_tree;
+// What is left out, and what comes through standard input.
+mod selection;
+// What is unchanged is not read; what is known is not stored twice.
+mod incremental;
+// Files that change, vanish or cannot be read are named, and the rest is archived.
+mod faults;
+// Findings are tagged, held or stopped.
+mod snoop;
+// Components of other people, honest ones and hostile ones.
+mod components;
+// Who can read a store, and who can only write.
+mod keys;
+// Everything that an operator can get wrong: each its message, its exit code, and nothing lost.
+mod bad_input;
+// Entries that would leave the folder that they are restored into.
+mod escape;
+// Disks that are full.
+mod full_disk;
+// {flip, truncate, delete} x {every kind of frame}: all else is restored.
+mod damage;
+// Two archives at once, and readers beside one.
+mod concurrency;
+// Long listings and short restores.
+mod listing;
+// Memory stays within its bound.
+mod memory;
+// The command line itself: help, completions, JSON, dry runs.
+mod cli;
+// Killed at any moment, the store is whole.
+mod crash;
