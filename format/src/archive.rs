@@ -41,7 +41,7 @@ impl ArchiveHeader {
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_raw(&self.archive.0);
         out.put_raw(&self.session.0);
-        out.put_bytes(self.name.as_bytes());
+        out.put_bytes(self.name.as_bytes(), limits::NAME_LENGTH_MAX);
         out.put_raw(&self.source);
         self.started.encode(out);
         out.put_raw(&self.parent.0);
@@ -79,8 +79,26 @@ pub struct ChunkRange {
     pub stream: StreamNumber,
     /// The first number.
     pub first: u64,
-    /// How many.
+    /// How many, at least one.
+    ///
+    /// Never a promise: a footer is not authenticated, so look for the chunks that are there
+    /// instead of counting up to it.
     pub count: u64,
+}
+
+impl ChunkRange {
+    fn is_sound(&self) -> bool {
+        // The end is one past a number, so that it may pass the highest number by one.
+        let end = self.first.checked_add(self.count);
+        self.count > 0 && end.is_some_and(|end| end <= limits::CHUNK_NUMBER_MAX + 1)
+    }
+
+    /// Both are sound.
+    fn is_before(&self, next: &ChunkRange) -> bool {
+        let stream = |range: &ChunkRange| (range.archive, range.stream);
+        stream(self) < stream(next)
+            || (stream(self) == stream(next) && self.first + self.count <= next.first)
+    }
 }
 
 /// A data block that must not be referred to: its entry was held or stopped.
@@ -117,6 +135,8 @@ pub struct ArchiveFooter {
     pub withheld: Vec<Withheld>,
 }
 
+/// What a payload has room for is the only bound of its lists.
+const LIST_COUNT_MAX: usize = limits::FRAME_PAYLOAD_LENGTH_MAX as usize;
 const RANGE_LEN: usize = 36;
 const WITHHELD_LEN: usize = ChunkId::LEN + 4;
 
@@ -131,14 +151,14 @@ impl ArchiveFooter {
         body.put_u64(self.fault_count);
         body.put_u64(self.index_page_count);
         body.put_u64(self.index_root_count);
-        payload.put_u32(u32::try_from(self.needs.len()).expect("bounded by limits"));
+        payload.put_count(self.needs.len(), LIST_COUNT_MAX);
         for range in &self.needs {
             payload.put_raw(&range.archive.0);
             payload.put_u32(range.stream.0);
             payload.put_u64(range.first);
             payload.put_u64(range.count);
         }
-        payload.put_u32(u32::try_from(self.withheld.len()).expect("bounded by limits"));
+        payload.put_count(self.withheld.len(), LIST_COUNT_MAX);
         for withheld in &self.withheld {
             withheld.chunk.encode(payload);
             payload.put_u32(withheld.ordinal);
@@ -161,19 +181,32 @@ impl ArchiveFooter {
         };
         take.end()?;
         let mut take = Take::new("archive footer", payload);
-        let count = take.count(limits::FRAME_PAYLOAD_LENGTH_MAX as usize, RANGE_LEN)?;
+        let count = take.count(LIST_COUNT_MAX, RANGE_LEN)?;
+        footer.needs.reserve_exact(count);
         for _ in 0..count {
-            footer.needs.push(ChunkRange {
+            let range = ChunkRange {
                 archive: ArchiveId(take.array()?),
                 stream: StreamNumber(take.u32()?),
                 first: take.u64()?,
                 count: take.u64()?,
-            });
+            };
+            if !range.is_sound() {
+                return Err(take.invalid("a range holds at least one chunk and ends in bounds"));
+            }
+            if footer.needs.last().is_some_and(|last| !last.is_before(&range)) {
+                return Err(take.invalid("ranges ascend and do not overlap"));
+            }
+            footer.needs.push(range);
         }
-        let count = take.count(limits::FRAME_PAYLOAD_LENGTH_MAX as usize, WITHHELD_LEN)?;
+        let count = take.count(LIST_COUNT_MAX, WITHHELD_LEN)?;
+        footer.withheld.reserve_exact(count);
         for _ in 0..count {
             let chunk = ChunkId::decode(&mut take)?;
-            footer.withheld.push(Withheld { chunk, ordinal: take.u32()? });
+            let withheld = Withheld { chunk, ordinal: take.u32()? };
+            if footer.withheld.last().is_some_and(|last| *last >= withheld) {
+                return Err(take.invalid("withheld blocks ascend"));
+            }
+            footer.withheld.push(withheld);
         }
         take.end()?;
         Ok(footer)

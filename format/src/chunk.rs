@@ -1,7 +1,7 @@
 //! Chunks: header, context, footer with its block table, and runs of chunks. SPEC 5.
 
 use crate::error::{Error, Result};
-use crate::id::{BlockIdentity, ChunkId, SessionId};
+use crate::id::{BlockIdentity, ChunkId, SessionId, StreamNumber};
 use crate::limits;
 use crate::options::Options;
 use crate::wire::{Put, Take};
@@ -32,7 +32,7 @@ pub struct Context {
 impl Context {
     fn encode(&self, out: &mut Vec<u8>) {
         out.put_u32(self.epoch);
-        out.put_u16(u16::try_from(self.chain.len()).expect("bounded by limits"));
+        put_chain_length(self.chain.len(), out);
         for place in &self.chain {
             out.put_u16(*place);
         }
@@ -41,14 +41,24 @@ impl Context {
 
     fn decode(take: &mut Take<'_>) -> Result<Context> {
         let epoch = take.u32()?;
-        let count = usize::from(take.u16()?);
-        if count > limits::CHAIN_LENGTH_MAX {
-            let limit = limits::CHAIN_LENGTH_MAX as u64;
-            return Err(Error::Limit { what: "chain", limit, found: count as u64 });
-        }
+        let count = chain_length(take)?;
         let chain = (0..count).map(|_| take.u16()).collect::<Result<_>>()?;
         Ok(Context { epoch, chain, options: Options::decode(take)? })
     }
+}
+
+fn put_chain_length(length: usize, out: &mut Vec<u8>) {
+    assert!(length <= limits::CHAIN_LENGTH_MAX, "a chain is bounded by limits");
+    out.put_u16(u16::try_from(length).expect("bounded by limits"));
+}
+
+fn chain_length(take: &mut Take<'_>) -> Result<usize> {
+    let count = usize::from(take.u16()?);
+    if count > limits::CHAIN_LENGTH_MAX {
+        let limit = limits::CHAIN_LENGTH_MAX as u64;
+        return Err(Error::Limit { what: "chain", limit, found: count as u64 });
+    }
+    Ok(count)
 }
 
 /// What one stage of the chain did to this chunk.
@@ -92,6 +102,8 @@ const CONTEXT_IN_RUN: u8 = 2;
 impl ChunkHeader {
     /// Appends the frame's body.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        let length_max = limits::CHUNK_PLAIN_LENGTH_MAX;
+        assert!(self.plain_length <= length_max, "a chunk is bounded by limits");
         self.chunk.encode(out);
         out.put_raw(&self.session.0);
         out.put_u8(self.kind as u8);
@@ -100,10 +112,10 @@ impl ChunkHeader {
             ContextPlace::Run(_) => CONTEXT_IN_RUN,
         });
         out.put_u32(self.plain_length);
-        out.put_u16(u16::try_from(self.stages.len()).expect("bounded by limits"));
+        put_chain_length(self.stages.len(), out);
         for stage in &self.stages {
             out.put_u32(stage.plain_length);
-            out.put_bytes(&stage.nonce);
+            out.put_bytes(&stage.nonce, limits::NONCE_LENGTH_MAX);
         }
         match &self.context {
             ContextPlace::Here(context) => context.encode(out),
@@ -129,11 +141,7 @@ impl ChunkHeader {
             let limit = limits::CHUNK_PLAIN_LENGTH_MAX.into();
             return Err(Error::Limit { what: "chunk", limit, found: plain_length.into() });
         }
-        let count = usize::from(take.u16()?);
-        if count > limits::CHAIN_LENGTH_MAX {
-            let limit = limits::CHAIN_LENGTH_MAX as u64;
-            return Err(Error::Limit { what: "chain", limit, found: count as u64 });
-        }
+        let count = chain_length(&mut take)?;
         let mut stages = Vec::with_capacity(count);
         for _ in 0..count {
             let plain_length = take.u32()?;
@@ -156,6 +164,9 @@ impl ChunkHeader {
 
     fn check(self) -> Result<ChunkHeader> {
         let what = "chunk header";
+        if (self.kind == ChunkKind::Data) == (self.chunk.stream == StreamNumber::INDEX) {
+            return Err(Error::Invalid { what, rule: "the index stream holds the index only" });
+        }
         if let ContextPlace::Here(context) = &self.context
             && context.chain.len() != self.stages.len()
         {
@@ -196,6 +207,8 @@ pub struct ChunkFooter {
 }
 
 const BLOCK_ENTRY_LEN: usize = 40;
+/// What a chunk has room for is the only bound of its lists.
+const LIST_COUNT_MAX: usize = limits::CHUNK_PLAIN_LENGTH_MAX as usize;
 
 impl ChunkFooter {
     /// Appends the frame's body and payload.
@@ -205,13 +218,13 @@ impl ChunkFooter {
         if let Some(context) = &self.context {
             context.encode(body);
         }
-        payload.put_u32(u32::try_from(self.blocks.len()).expect("bounded by limits"));
+        payload.put_count(self.blocks.len(), LIST_COUNT_MAX);
         for block in &self.blocks {
             payload.put_u32(block.ordinal);
             payload.put_u32(block.length);
             payload.put_raw(&block.identity.0);
         }
-        payload.put_u32(u32::try_from(self.needs.len()).expect("bounded by limits"));
+        payload.put_count(self.needs.len(), LIST_COUNT_MAX);
         for need in &self.needs {
             need.encode(payload);
         }
@@ -228,17 +241,24 @@ impl ChunkFooter {
         };
         take.end()?;
         let mut take = Take::new(what, payload);
-        let count = take.count(limits::CHUNK_PLAIN_LENGTH_MAX as usize, BLOCK_ENTRY_LEN)?;
-        let mut blocks = Vec::with_capacity(count);
+        let count = take.count(LIST_COUNT_MAX, BLOCK_ENTRY_LEN)?;
+        let mut blocks: Vec<BlockEntry> = Vec::with_capacity(count);
         for _ in 0..count {
             blocks.push(BlockEntry {
                 ordinal: take.u32()?,
-                length: take.u32()?,
+                length: take.u32_at_most(limits::BLOCK_LENGTH_MAX)?,
                 identity: BlockIdentity(take.array()?),
             });
         }
-        let count = take.count(limits::CHUNK_PLAIN_LENGTH_MAX as usize, ChunkId::LEN)?;
-        let needs = (0..count).map(|_| ChunkId::decode(&mut take)).collect::<Result<_>>()?;
+        if !blocks.is_sorted_by(|left, right| left.ordinal < right.ordinal) {
+            return Err(take.invalid("blocks ascend by ordinal"));
+        }
+        let count = take.count(LIST_COUNT_MAX, ChunkId::LEN)?;
+        let needs: Vec<ChunkId> =
+            (0..count).map(|_| ChunkId::decode(&mut take)).collect::<Result<_>>()?;
+        if !needs.is_sorted_by(|left, right| left < right) {
+            return Err(take.invalid("needs ascend"));
+        }
         take.end()?;
         Ok(ChunkFooter { chunk, context, blocks, needs })
     }
@@ -303,8 +323,9 @@ impl RunFooter {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut header = Vec::new();
         self.header.encode(&mut header);
-        out.put_bytes(&header);
-        out.put_u32(u32::try_from(self.chunks.len()).expect("bounded by limits"));
+        let length_max = limits::FRAME_BODY_LENGTH_MAX as usize;
+        out.put_bytes(&header, length_max);
+        out.put_count(self.chunks.len(), length_max);
         for chunk in &self.chunks {
             out.put_u64(chunk.number);
             out.put_u32(chunk.stored_length);
@@ -318,13 +339,17 @@ impl RunFooter {
         let length_max = limits::FRAME_BODY_LENGTH_MAX as usize;
         let header = RunHeader::decode(take.bytes(length_max)?)?;
         let count = take.count(length_max, RUN_CHUNK_LEN)?;
-        let mut chunks = Vec::with_capacity(count);
+        let mut chunks: Vec<RunChunk> = Vec::with_capacity(count);
         for _ in 0..count {
             chunks.push(RunChunk {
-                number: take.u64()?,
-                stored_length: take.u32()?,
+                number: take.u64_at_most(limits::CHUNK_NUMBER_MAX)?,
+                stored_length: take.u32_at_most(limits::FRAME_PAYLOAD_LENGTH_MAX)?,
                 stored_crc: take.u32()?,
             });
+        }
+        let behind_first = chunks.first().is_none_or(|chunk| chunk.number >= header.first.number);
+        if !behind_first || !chunks.is_sorted_by(|left, right| left.number < right.number) {
+            return Err(take.invalid("chunks of a run ascend from its first"));
         }
         take.end()?;
         Ok(RunFooter { header, chunks })

@@ -56,9 +56,9 @@ impl ComponentEntry {
         out.put_u8(self.keyed.into());
         out.put_raw(&self.digest.0);
         out.put_raw(&self.config_digest.0);
-        out.put_bytes(self.name.as_bytes());
-        out.put_bytes(self.version.as_bytes());
-        out.put_bytes(self.config.as_bytes());
+        out.put_bytes(self.name.as_bytes(), limits::NAME_LENGTH_MAX);
+        out.put_bytes(self.version.as_bytes(), limits::NAME_LENGTH_MAX);
+        out.put_bytes(self.config.as_bytes(), limits::CONFIG_LENGTH_MAX);
     }
 
     pub(crate) fn decode(take: &mut Take<'_>) -> Result<ComponentEntry> {
@@ -91,8 +91,8 @@ impl Component {
     /// Appends the frame's body.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_raw(&self.digest.0);
-        out.put_bytes(self.name.as_bytes());
-        out.put_bytes(self.version.as_bytes());
+        out.put_bytes(self.name.as_bytes(), limits::NAME_LENGTH_MAX);
+        out.put_bytes(self.version.as_bytes(), limits::NAME_LENGTH_MAX);
     }
 
     /// Reads a frame's body.

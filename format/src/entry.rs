@@ -83,6 +83,9 @@ pub struct Entry {
     pub xattrs: Vec<Xattr>,
 }
 
+/// Bytes of an entry with empty path, no target and no attributes.
+const FIXED_LENGTH: usize = 88;
+
 impl Entry {
     /// An entry of a kind at a path, all else zero.
     pub fn new(path: impl Into<Vec<u8>>, kind: EntryKind) -> Entry {
@@ -119,13 +122,21 @@ impl Entry {
         out.put_u32(self.device_node.0);
         out.put_u32(self.device_node.1);
         out.put_u64(self.link_group);
-        out.put_bytes(&self.path);
-        out.put_bytes(&self.link_target);
-        out.put_u32(u32::try_from(self.xattrs.len()).expect("bounded by limits"));
+        out.put_bytes(&self.path, limits::PATH_LENGTH_MAX);
+        out.put_bytes(&self.link_target, limits::PATH_LENGTH_MAX);
+        out.put_count(self.xattrs.len(), limits::XATTR_COUNT_MAX);
         for xattr in &self.xattrs {
-            out.put_bytes(&xattr.name);
-            out.put_bytes(&xattr.value);
+            out.put_bytes(&xattr.name, limits::NAME_LENGTH_MAX);
+            out.put_bytes(&xattr.value, limits::XATTR_LENGTH_MAX);
         }
+    }
+
+    /// Bytes that [`Entry::encode`] appends. The limits of its parts allow for more than a chunk
+    /// can hold, so whoever gathers attributes has to look.
+    pub fn encoded_length(&self) -> usize {
+        let xattr = |xattr: &Xattr| 8 + xattr.name.len() + xattr.value.len();
+        let xattrs = self.xattrs.iter().map(xattr).sum::<usize>();
+        FIXED_LENGTH + self.path.len() + self.link_target.len() + xattrs
     }
 
     /// Reads an entry that fills `bytes`.
@@ -150,7 +161,7 @@ impl Entry {
         entry.gid = take.u32()?;
         entry.mtime = Timestamp::decode(take)?;
         entry.ctime = Timestamp::decode(take)?;
-        entry.size = take.u64()?;
+        entry.size = take.u64_at_most(limits::CONTENT_LENGTH_MAX)?;
         entry.device = take.u64()?;
         entry.inode = take.u64()?;
         entry.device_node = (take.u32()?, take.u32()?);

@@ -95,11 +95,17 @@ impl Prefix {
     pub const LEN: usize = 32;
 
     /// The prefix for a body and a payload.
+    ///
+    /// Panics where one of them passes its limit: no reader would take such a frame.
     pub fn new(kind: FrameKind, body: &[u8], payload: &[u8]) -> Prefix {
+        let length = |bytes: &[u8], limit: u32| {
+            let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= limit);
+            length.expect("a frame's body and payload are bounded by limits")
+        };
         Prefix {
             kind,
-            body_length: u32::try_from(body.len()).expect("bounded by limits"),
-            payload_length: u32::try_from(payload.len()).expect("bounded by limits"),
+            body_length: length(body, limits::FRAME_BODY_LENGTH_MAX),
+            payload_length: length(payload, limits::FRAME_PAYLOAD_LENGTH_MAX),
             body_crc: crc32c::crc32c(body),
             payload_crc: crc32c::crc32c(payload),
         }
@@ -177,7 +183,10 @@ impl Prefix {
 }
 
 fn check(what: &'static str, length: u32, stored: u32, bytes: &[u8]) -> Result<()> {
-    if bytes.len() != length as usize {
+    if bytes.len() > length as usize {
+        return Err(Error::Invalid { what, rule: "it has the length that the prefix says" });
+    }
+    if bytes.len() < length as usize {
         return Err(Error::Truncated { what, needed: length as usize, have: bytes.len() });
     }
     match crc32c::crc32c(bytes) {

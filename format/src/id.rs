@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Result;
+use crate::limits;
 use crate::wire::{Put, Take};
 
 macro_rules! id {
@@ -81,6 +82,7 @@ impl ChunkId {
     pub const LEN: usize = 28;
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        assert!(self.number <= limits::CHUNK_NUMBER_MAX, "chunk numbers are bounded by limits");
         out.put_raw(&self.archive.0);
         out.put_u32(self.stream.0);
         out.put_u64(self.number);
@@ -90,7 +92,7 @@ impl ChunkId {
         Ok(ChunkId {
             archive: ArchiveId(take.array()?),
             stream: StreamNumber(take.u32()?),
-            number: take.u64()?,
+            number: take.u64_at_most(limits::CHUNK_NUMBER_MAX)?,
         })
     }
 }
@@ -116,12 +118,15 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// More nanoseconds than a second has, as some file systems give them, become the most that
+    /// it has: such a file must not make an archive that nobody can read.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.put_i64(self.seconds);
-        out.put_u32(self.nanoseconds);
+        out.put_u32(self.nanoseconds.min(limits::NANOSECONDS_MAX));
     }
 
     pub(crate) fn decode(take: &mut Take<'_>) -> Result<Timestamp> {
-        Ok(Timestamp { seconds: take.i64()?, nanoseconds: take.u32()? })
+        let seconds = take.i64()?;
+        Ok(Timestamp { seconds, nanoseconds: take.u32_at_most(limits::NANOSECONDS_MAX)? })
     }
 }

@@ -44,11 +44,11 @@ pub struct Finding {
 impl Finding {
     /// Appends it; also the value of the option [`Finding::OPTION`].
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.put_bytes(self.component.as_bytes());
-        out.put_bytes(self.name.as_bytes());
+        out.put_bytes(self.component.as_bytes(), limits::NAME_LENGTH_MAX);
+        out.put_bytes(self.name.as_bytes(), limits::NAME_LENGTH_MAX);
         out.put_u64(self.offset);
         out.put_u32(self.length);
-        out.put_bytes(self.detail.as_bytes());
+        out.put_bytes(self.detail.as_bytes(), limits::NAME_LENGTH_MAX);
     }
 
     /// The key of an option of a metadata tag that holds a finding.
@@ -73,14 +73,16 @@ impl Finding {
     }
 }
 
-/// One entry of an index.
+/// One entry of an index, or a part of one: an entry with more extents than
+/// [`limits::EXTENT_COUNT_MAX`] is followed by records of the same number, whose extents go on
+/// where those of the record before ended. All else in them repeats the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexEntry {
     /// The entry's number in its archive.
     pub number: u64,
     /// The entry.
     pub entry: Entry,
-    /// Its content. Every name of a hard-linked file has it, so that each can be restored alone.
+    /// Its content, at most [`limits::EXTENT_COUNT_MAX`] extents. Every name of a hard-linked file has it, so that each can be restored alone.
     pub extents: Vec<Extent>,
     /// What the snoops said; never [`Verdict::Stop`], which leaves an entry out.
     pub verdict: Verdict,
@@ -92,6 +94,10 @@ pub struct IndexEntry {
 
 const DATA: u8 = 1;
 const HOLE: u8 = 2;
+/// A hole is the shortest extent: a kind and a length.
+const EXTENT_LEN_MIN: usize = 9;
+/// A finding without a word in it.
+const FINDING_LEN_MIN: usize = 24;
 
 /// A page under construction. Chunks are named once a page, by their place in its table.
 #[derive(Debug, Default)]
@@ -105,6 +111,8 @@ pub struct IndexPageWriter {
 
 impl IndexPageWriter {
     /// Adds an entry; paths must ascend by [`crate::compare_paths`].
+    ///
+    /// Panics on more extents than [`limits::EXTENT_COUNT_MAX`].
     pub fn push(&mut self, entry: &IndexEntry) {
         if self.count == 0 {
             self.first_path.clone_from(&entry.entry.path);
@@ -115,7 +123,7 @@ impl IndexPageWriter {
         entry.entry.encode(out);
         out.put_u8(entry.verdict as u8);
         out.put_u8(entry.faulty.into());
-        out.put_u32(u32::try_from(entry.extents.len()).expect("bounded by limits"));
+        out.put_count(entry.extents.len(), limits::EXTENT_COUNT_MAX);
         for extent in &entry.extents {
             match extent {
                 Extent::Hole(length) => {
@@ -136,7 +144,7 @@ impl IndexPageWriter {
                 }
             }
         }
-        out.put_u32(u32::try_from(entry.findings.len()).expect("bounded by limits"));
+        out.put_count(entry.findings.len(), limits::FINDING_COUNT_MAX);
         for finding in &entry.findings {
             finding.encode(out);
         }
@@ -154,7 +162,7 @@ impl IndexPageWriter {
 
     /// Appends the page's plain bytes, gives what the root says of it, and begins another page.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> PageEntry {
-        out.put_u32(u32::try_from(self.chunks.len()).expect("bounded by limits"));
+        out.put_count(self.chunks.len(), limits::CHUNK_PLAIN_LENGTH_MAX as usize);
         for chunk in &self.chunks {
             chunk.encode(out);
         }
@@ -201,27 +209,39 @@ pub fn index_entries(plain: &[u8]) -> Result<impl Iterator<Item = Result<IndexEn
 fn next_entry(take: &mut Take<'_>, chunks: &[ChunkId]) -> Result<IndexEntry> {
     let what = "index page";
     let number = take.u64()?;
+    if number == 0 {
+        return Err(take.invalid("entries are numbered from 1"));
+    }
     let entry = Entry::take(take)?;
     let verdict = decode_verdict(take.u8()?)?;
+    if verdict == Verdict::Stop {
+        return Err(take.invalid("a stopped entry is left out"));
+    }
     let faulty = decode_bool(what, take.u8()?)?;
-    let count = take.count(limits::CHUNK_PLAIN_LENGTH_MAX as usize, 9)?;
+    let count = take.count(limits::EXTENT_COUNT_MAX, EXTENT_LEN_MIN)?;
     let mut extents = Vec::with_capacity(count);
+    let mut total: u64 = 0;
     for _ in 0..count {
-        extents.push(match take.u8()? {
-            HOLE => Extent::Hole(take.u64()?),
+        let extent = match take.u8()? {
+            HOLE => Extent::Hole(take.u64_at_most(limits::CONTENT_LENGTH_MAX)?),
             DATA => {
                 let place = take.u32()? as usize;
                 let chunk = *chunks.get(place).ok_or(Error::Invalid {
                     what,
                     rule: "an extent names a chunk of the page's table",
                 })?;
-                let (first, count, length) = (take.u32()?, take.u32()?, take.u64()?);
-                Extent::Data(Run { chunk, first, count, length })
+                Extent::Data(Run::take(chunk, take)?)
             }
             value => return Err(Error::Unknown { what: "extent kind", value: value.into() }),
-        });
+        };
+        // Neither term passes 2^63, so that the sum cannot overflow.
+        total += extent.length();
+        if total > limits::CONTENT_LENGTH_MAX {
+            return Err(take.invalid("extents together are bounded by limits"));
+        }
+        extents.push(extent);
     }
-    let count = take.count(limits::FINDING_COUNT_MAX, 24)?;
+    let count = take.count(limits::FINDING_COUNT_MAX, FINDING_LEN_MIN)?;
     let findings = (0..count).map(|_| Finding::take(take)).collect::<Result<_>>()?;
     Ok(IndexEntry { number, entry, extents, verdict, faulty, findings })
 }
@@ -239,7 +259,7 @@ impl PageEntry {
     /// Appends it to a root chunk's plain bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_u32(self.entry_count);
-        out.put_bytes(&self.first_path);
+        out.put_bytes(&self.first_path, limits::PATH_LENGTH_MAX);
     }
 
     /// Reads all of a root chunk's plain bytes.

@@ -55,12 +55,12 @@ impl KeyGroup {
         out.put_raw(&self.group.0);
         out.put_u32(self.revision);
         self.created.encode(out);
-        out.put_bytes(self.recipient.as_bytes());
-        out.put_u32(u32::try_from(self.members.len()).expect("bounded by limits"));
+        out.put_bytes(self.recipient.as_bytes(), limits::NAME_LENGTH_MAX);
+        out.put_count(self.members.len(), limits::MEMBER_COUNT_MAX);
         for member in &self.members {
             out.put_u8(member.kind as u8);
-            out.put_bytes(member.name.as_bytes());
-            out.put_bytes(&member.envelope);
+            out.put_bytes(member.name.as_bytes(), limits::NAME_LENGTH_MAX);
+            out.put_bytes(&member.envelope, limits::ENVELOPE_LENGTH_MAX);
         }
     }
 
@@ -69,6 +69,9 @@ impl KeyGroup {
         let mut take = Take::new("key group", body);
         let group = GroupId(take.array()?);
         let revision = take.u32()?;
+        if revision == 0 {
+            return Err(take.invalid("revisions are counted from 1"));
+        }
         let created = Timestamp::decode(&mut take)?;
         let recipient = take.text(limits::NAME_LENGTH_MAX)?;
         let count = take.count(limits::MEMBER_COUNT_MAX, 9)?;
@@ -103,7 +106,7 @@ impl Epoch {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.put_u32(self.number);
         out.put_raw(&self.group.0);
-        out.put_bytes(&self.envelope);
+        out.put_bytes(&self.envelope, limits::ENVELOPE_LENGTH_MAX);
     }
 
     pub(crate) fn decode(take: &mut Take<'_>) -> Result<Epoch> {

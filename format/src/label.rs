@@ -26,8 +26,8 @@ impl VolumeLabel {
         out.put_raw(&self.store.0);
         out.put_u32(self.volume);
         self.created.encode(out);
-        out.put_bytes(self.pool.as_bytes());
-        out.put_bytes(self.name.as_bytes());
+        out.put_bytes(self.pool.as_bytes(), limits::NAME_LENGTH_MAX);
+        out.put_bytes(self.name.as_bytes(), limits::NAME_LENGTH_MAX);
     }
 
     /// Reads a frame's body.
@@ -40,6 +40,9 @@ impl VolumeLabel {
             pool: take.text(limits::NAME_LENGTH_MAX)?,
             name: take.text(limits::NAME_LENGTH_MAX)?,
         };
+        if label.volume == 0 {
+            return Err(take.invalid("volumes are numbered from 1"));
+        }
         take.end()?;
         Ok(label)
     }

@@ -8,6 +8,12 @@ pub const FRAME_PAYLOAD_LENGTH_MAX: u32 = 64 << 20;
 pub const FRAME_BODY_LENGTH_MAX: u32 = 16 << 20;
 /// Bytes of one block, at most.
 pub const BLOCK_LENGTH_MAX: u32 = 1 << 20;
+/// The highest number of a chunk in its stream, so that arithmetic on numbers cannot overflow.
+pub const CHUNK_NUMBER_MAX: u64 = (1 << 62) - 1;
+/// Bytes of an entry's content, holes included, at most: what a signed file offset can say.
+pub const CONTENT_LENGTH_MAX: u64 = (1 << 63) - 1;
+/// The highest value of a timestamp's nanoseconds.
+pub const NANOSECONDS_MAX: u32 = 999_999_999;
 /// Stages in one chain, at most.
 pub const CHAIN_LENGTH_MAX: usize = 16;
 /// Entries of a session's component table, at most.
@@ -34,5 +40,6 @@ pub const MEMBER_COUNT_MAX: usize = 1024;
 pub const ENVELOPE_LENGTH_MAX: usize = 64 << 10;
 /// Findings kept beside one entry, at most.
 pub const FINDING_COUNT_MAX: usize = 64;
-/// Extents of one index record, at most; the record behind it may continue the entry.
+/// Extents of one index record, at most: an entry with more goes on in following records of the
+/// same number.
 pub const EXTENT_COUNT_MAX: usize = 65_536;

@@ -60,11 +60,10 @@ impl Options {
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let length = self.encoded_length() - 4;
-        assert!(length <= limits::OPTIONS_LENGTH_MAX, "options are bounded by limits");
-        out.put_u32(u32::try_from(length).expect("bounded by limits"));
+        out.put_count(length, limits::OPTIONS_LENGTH_MAX);
         for item in &self.items {
             out.put_u16(item.key);
-            out.put_bytes(&item.value);
+            out.put_bytes(&item.value, limits::OPTIONS_LENGTH_MAX);
         }
     }
 

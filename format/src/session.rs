@@ -33,15 +33,15 @@ impl SessionHeader {
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_raw(&self.session.0);
         out.put_raw(&self.store.0);
-        out.put_bytes(self.job.as_bytes());
+        out.put_bytes(self.job.as_bytes(), limits::NAME_LENGTH_MAX);
         out.put_raw(&self.writer);
-        out.put_bytes(self.software.as_bytes());
+        out.put_bytes(self.software.as_bytes(), limits::NAME_LENGTH_MAX);
         self.started.encode(out);
-        out.put_u32(u32::try_from(self.components.len()).expect("bounded by limits"));
+        out.put_count(self.components.len(), limits::COMPONENT_COUNT_MAX);
         for component in &self.components {
             component.encode(out);
         }
-        out.put_u32(u32::try_from(self.epochs.len()).expect("bounded by limits"));
+        out.put_count(self.epochs.len(), limits::EPOCH_COUNT_MAX);
         for epoch in &self.epochs {
             epoch.encode(out);
         }
@@ -60,7 +60,11 @@ impl SessionHeader {
         let components =
             (0..count).map(|_| ComponentEntry::decode(&mut take)).collect::<Result<_>>()?;
         let count = take.count(limits::EPOCH_COUNT_MAX, 24)?;
-        let epochs = (0..count).map(|_| Epoch::decode(&mut take)).collect::<Result<_>>()?;
+        let epochs: Vec<Epoch> =
+            (0..count).map(|_| Epoch::decode(&mut take)).collect::<Result<_>>()?;
+        if !epochs.is_sorted_by(|left, right| left.number < right.number) {
+            return Err(take.invalid("epochs ascend by number"));
+        }
         take.end()?;
         Ok(SessionHeader { session, store, job, writer, software, started, components, epochs })
     }
@@ -99,12 +103,12 @@ impl SessionFooter {
         out.put_u8(self.status as u8);
         let mut part = Vec::new();
         self.header.encode(&mut part);
-        out.put_bytes(&part);
-        out.put_u32(u32::try_from(self.groups.len()).expect("bounded by limits"));
+        out.put_bytes(&part, limits::FRAME_BODY_LENGTH_MAX as usize);
+        out.put_count(self.groups.len(), limits::EPOCH_COUNT_MAX);
         for group in &self.groups {
             part.clear();
             group.encode(&mut part);
-            out.put_bytes(&part);
+            out.put_bytes(&part, limits::FRAME_BODY_LENGTH_MAX as usize);
         }
     }
 

@@ -37,6 +37,13 @@ impl TagKind {
             _ => return Err(Error::Unknown { what: "tag kind", value: value.into() }),
         })
     }
+
+    fn length_max(self) -> u32 {
+        match self {
+            TagKind::Data => limits::BLOCK_LENGTH_MAX,
+            _ => limits::CHUNK_PLAIN_LENGTH_MAX,
+        }
+    }
 }
 
 /// Says what the next bytes are and whose.
@@ -64,6 +71,7 @@ impl TagHeader {
 
     /// Appends the header and, where there are any, the options; the block is to follow.
     pub fn encode(&self, options: &Options, out: &mut Vec<u8>) {
+        assert!(self.length <= self.kind.length_max(), "a block is bounded by limits");
         out.put_u8(self.kind as u8);
         out.put_u8(if options.is_empty() { 0 } else { OPTIONS_FOLLOW });
         out.put_u16(0);
@@ -87,6 +95,19 @@ pub struct Tagged<'a> {
     pub options: Options,
     /// The block itself; its CRC agreed.
     pub block: &'a [u8],
+}
+
+impl Tagged<'_> {
+    /// Bytes of content that the block of a [`TagKind::Hole`] stands for; an error for all others.
+    pub fn hole_length(&self) -> Result<u64> {
+        let mut take = Take::new("hole", self.block);
+        if self.tag.kind != TagKind::Hole {
+            return Err(take.invalid("only a hole has its length"));
+        }
+        let length = take.u64_at_most(limits::CONTENT_LENGTH_MAX)?;
+        take.end()?;
+        Ok(length)
+    }
 }
 
 /// Reads the blocks of a chunk's plain bytes in order; ends after the first error.
@@ -113,24 +134,43 @@ fn next_block<'a>(take: &mut Take<'a>) -> Result<Tagged<'a>> {
         return Err(Error::Invalid { what, rule: "reserved bits are 0" });
     }
     let block = take.u32()?;
-    let (entry, offset) = (take.u64()?, take.u64()?);
+    let (entry, offset) = (take.u64()?, take.u64_at_most(limits::CONTENT_LENGTH_MAX)?);
     let (length, crc) = (take.u32()?, take.u32()?);
     let tag = TagHeader { kind, entry, offset, block, length, crc };
     let options = match flags & OPTIONS_FOLLOW {
         0 => Options::default(),
         _ => Options::decode(take)?,
     };
-    let limit = match kind {
-        TagKind::Data => limits::BLOCK_LENGTH_MAX,
-        _ => limits::CHUNK_PLAIN_LENGTH_MAX,
-    };
-    if length > limit {
-        return Err(Error::Limit { what, limit: limit.into(), found: length.into() });
+    if flags & OPTIONS_FOLLOW != 0 && options.is_empty() {
+        return Err(Error::Invalid { what, rule: "an options header that follows is not empty" });
     }
+    check_shape(&tag)?;
     let block = take.raw(length as usize)?;
     match crc32c::crc32c(block) {
         computed if computed == crc => Ok(Tagged { tag, options, block }),
         computed => Err(Error::Checksum { what: "block", stored: crc, computed }),
+    }
+}
+
+fn check_shape(tag: &TagHeader) -> Result<()> {
+    let (what, limit) = ("tag header", tag.kind.length_max());
+    if tag.length > limit {
+        return Err(Error::Limit { what, limit: limit.into(), found: tag.length.into() });
+    }
+    if tag.entry == 0 && tag.kind != TagKind::Metadata {
+        return Err(Error::Invalid { what, rule: "only metadata is of the archive itself" });
+    }
+    let length = tag.length as usize;
+    let fits = match tag.kind {
+        TagKind::Entry | TagKind::Data => length > 0,
+        TagKind::Reference => length > 0 && length.is_multiple_of(Run::LEN),
+        TagKind::Hole => length == 8,
+        TagKind::Metadata => length == 0,
+        TagKind::End => length == EntryEnd::LEN,
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(Error::Invalid { what, rule: "a block has the length that its kind has" }),
     }
 }
 
@@ -141,7 +181,7 @@ pub struct Run {
     pub chunk: ChunkId,
     /// The ordinal of the first among the chunk's data blocks, from 0.
     pub first: u32,
-    /// How many.
+    /// How many, at least one.
     pub count: u32,
     /// Their plain bytes together.
     pub length: u64,
@@ -164,14 +204,20 @@ impl Run {
         let mut take = Take::new("reference block", bytes);
         let mut runs = Vec::with_capacity(bytes.len() / Run::LEN);
         while !take.rest().is_empty() {
-            runs.push(Run {
-                chunk: ChunkId::decode(&mut take)?,
-                first: take.u32()?,
-                count: take.u32()?,
-                length: take.u64()?,
-            });
+            let chunk = ChunkId::decode(&mut take)?;
+            runs.push(Run::take(chunk, &mut take)?);
         }
         Ok(runs)
+    }
+
+    /// Reads what follows the chunk's address, however that was said.
+    pub(crate) fn take(chunk: ChunkId, take: &mut Take<'_>) -> Result<Run> {
+        let (first, count) = (take.u32()?, take.u32()?);
+        let length = take.u64_at_most(limits::CHUNK_PLAIN_LENGTH_MAX.into())?;
+        if count == 0 || first.checked_add(count).is_none() {
+            return Err(take.invalid("a run holds at least one block and ends in bounds"));
+        }
+        Ok(Run { chunk, first, count, length })
     }
 }
 
@@ -202,6 +248,9 @@ pub struct EntryEnd {
 }
 
 impl EntryEnd {
+    /// Bytes in the block that closes an entry.
+    pub const LEN: usize = 10;
+
     /// Appends it.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_u64(self.size);
@@ -213,7 +262,7 @@ impl EntryEnd {
     pub fn decode(bytes: &[u8]) -> Result<EntryEnd> {
         let mut take = Take::new("end of entry", bytes);
         let end = EntryEnd {
-            size: take.u64()?,
+            size: take.u64_at_most(limits::CONTENT_LENGTH_MAX)?,
             verdict: decode_verdict(take.u8()?)?,
             faulty: decode_bool("end of entry", take.u8()?)?,
         };

@@ -10,8 +10,11 @@ pub(crate) trait Put {
     fn put_u64(&mut self, value: u64);
     fn put_i64(&mut self, value: i64);
     fn put_raw(&mut self, bytes: &[u8]);
-    /// A `u32` length, then the bytes.
-    fn put_bytes(&mut self, bytes: &[u8]);
+    /// A `u32` length, then the bytes, of which there are at most `limit`: what is longer would
+    /// be refused by every reader, and so must never be written.
+    fn put_bytes(&mut self, bytes: &[u8], limit: usize);
+    /// A `u32` count of at most `limit`.
+    fn put_count(&mut self, count: usize, limit: usize);
 }
 
 impl Put for Vec<u8> {
@@ -33,10 +36,13 @@ impl Put for Vec<u8> {
     fn put_raw(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
-    fn put_bytes(&mut self, bytes: &[u8]) {
-        let length = u32::try_from(bytes.len()).expect("every length is bounded by limits");
-        self.put_u32(length);
+    fn put_bytes(&mut self, bytes: &[u8], limit: usize) {
+        self.put_count(bytes.len(), limit);
         self.extend_from_slice(bytes);
+    }
+    fn put_count(&mut self, count: usize, limit: usize) {
+        assert!(count <= limit, "{count} passes the limit of {limit} that readers enforce");
+        self.put_u32(u32::try_from(count).expect("every limit fits"));
     }
 }
 
@@ -112,6 +118,26 @@ impl<'a> Take<'a> {
             return Err(Error::Truncated { what: self.what, needed, have: self.rest.len() });
         }
         Ok(count)
+    }
+
+    /// A `u64` of at most `limit`.
+    pub(crate) fn u64_at_most(&mut self, limit: u64) -> Result<u64> {
+        match self.u64()? {
+            found if found > limit => Err(Error::Limit { what: self.what, limit, found }),
+            found => Ok(found),
+        }
+    }
+
+    /// A `u32` of at most `limit`.
+    pub(crate) fn u32_at_most(&mut self, limit: u32) -> Result<u32> {
+        let found = self.u32()?;
+        self.check(found as usize, limit as usize)?;
+        Ok(found)
+    }
+
+    /// The error of a broken rule.
+    pub(crate) fn invalid(&self, rule: &'static str) -> Error {
+        Error::Invalid { what: self.what, rule }
     }
 
     fn check(&self, found: usize, limit: usize) -> Result<()> {

@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The command line; all of it is in the library, so that tests and tools can use it too.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mover::cli::run()
+}

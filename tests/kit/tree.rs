@@ -28,7 +28,8 @@ pub(crate) fn sample(folder: &Path, seed: u64) {
         let lines = (0..random.below(400)).map(|line| format!("{number}: line {line} of a text\n"));
         write(&path, lines.collect::<String>());
     }
-    for (number, length) in [0, 1, 100, 4095, 4096, 65_537, 1 << 20, (1 << 20) + 1].iter().enumerate()
+    for (number, length) in
+        [0, 1, 100, 4095, 4096, 65_537, 1 << 20, (1 << 20) + 1].iter().enumerate()
     {
         write(&folder.join(format!("noise/{number}")), random.bytes(*length));
     }
@@ -57,9 +58,4 @@ pub(crate) fn tiny_files(folder: &Path, folders: usize, files_each: usize, lengt
 /// next, and rightly so; this lets the tick pass.
 pub(crate) fn settle() {
     std::thread::sleep(Duration::from_millis(60));
-}
-
-/// All regular files of a tree, in bytes.
-pub(crate) fn total_length(folder: &Path) -> u64 {
-    super::same::contents(folder).values().map(|content| content.len() as u64).sum()
 }

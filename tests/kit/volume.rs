@@ -80,21 +80,6 @@ pub(crate) fn forget_catalog(store: &Path) {
     }
 }
 
-/// Rewrites every frame; lengths stay, checksums follow.
-pub(crate) fn forge(store: &Path, mut change: impl FnMut(FrameKind, &mut [u8], &mut [u8])) {
-    for (path, bytes) in bytes(store) {
-        let mut forged = Vec::with_capacity(bytes.len());
-        for place in frames(&bytes) {
-            let mut body = bytes[place.body()].to_vec();
-            let mut payload = bytes[place.payload()].to_vec();
-            change(place.kind(), &mut body, &mut payload);
-            Frame::encode(place.kind(), &body, &payload, &mut forged);
-        }
-        assert_eq!(forged.len(), bytes.len());
-        fs::write(path, forged).expect("a volume can be written");
-    }
-}
-
 /// Gives every frame another version of the format.
 pub(crate) fn set_version(store: &Path, version: u16) {
     const VERSION: std::ops::Range<usize> = 8..10;

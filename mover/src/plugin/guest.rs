@@ -11,8 +11,9 @@ use super::limits::Meter;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The host's resource `sink`: where it writes to is in the instance's [`State`].
+#[allow(unreachable_pub, reason = "the generated bindings re-export it, and go no further")]
 #[derive(Debug)]
-pub(crate) struct Sink;
+pub struct Sink;
 
 /// What the host keeps for an instance.
 pub(super) struct State {

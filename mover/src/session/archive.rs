@@ -12,7 +12,7 @@ use format::{
 };
 
 use super::access::WriteAccess;
-use super::head::{Head, HeadMeters, HeadParts, Record};
+use super::head::{Head, HeadMeters, HeadParts};
 use super::decode::{ChunkCache, Decoding};
 use super::previous::{Parent, RecordWriter, Search};
 use super::progress::{Observer, Progress};
@@ -23,7 +23,7 @@ use super::throttle::Throttle;
 use super::walk::{Comparison, Feed, cancelled};
 use crate::ambient::{Clock, Random, random_bytes};
 use crate::archive::{
-    BlockPlace, ChunkSink, DecodeVerify, EncodedChunk, IndexWriter, KnownBlocks, Needs, Packer,
+    BlockPlace, ChunkSink, DecodeVerify, IndexWriter, KnownBlocks, Needs, Packer,
     PlainChunk,
 };
 use crate::buffer::{Buffer, BufferPool};
@@ -226,7 +226,7 @@ impl Run<'_> {
         self.begin(writer, &headers)?;
         let table = &headers.session.components;
         let mut sealing = RecordWriter::create(self.access, source_id, archive, started, table)?;
-        let record = sealing.as_mut().map(|record| record as &mut dyn Record);
+        let record = sealing.as_mut();
         let (mut report, footer) =
             self.pump(writer, &headers, source, parent, chains, &stretch_meter, record)?;
         let status = match report.faults {
@@ -270,7 +270,7 @@ impl Run<'_> {
         parent: Option<Parent<'_>>,
         chains: Vec<crate::archive::Chain>,
         stretch_meter: &Arc<Meter>,
-        record: Option<&mut dyn Record>,
+        record: Option<&mut RecordWriter>,
     ) -> Result<(ArchiveReport, ArchiveFooter)> {
         let pools = Pools::new(self.config);
         let indexed = Arc::new(AtomicU64::new(0));
@@ -337,15 +337,15 @@ impl Run<'_> {
 
     #[allow(clippy::type_complexity, reason = "taken apart at the one call")]
     #[allow(clippy::too_many_arguments, reason = "called once, where all of it is made")]
-    fn feed(
-        &self,
+    fn feed<'h>(
+        &'h self,
         headers: &Headers,
         source: Source,
         parent: Option<Parent<'_>>,
         sink: StretchSink,
         store: Arc<Store>,
-        (meters, read_meter): (&HeadMeters, &Arc<Meter>),
-        record: Option<&mut dyn Record>,
+        (meters, read_meter): (&'h HeadMeters, &'h Arc<Meter>),
+        record: Option<&'h mut RecordWriter>,
     ) -> Result<(ArchiveReport, Needs, Vec<format::Withheld>, (u64, u64))> {
         let archive = headers.archive.archive;
         let known = StoreBlocks { store };

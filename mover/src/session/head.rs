@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use format::{Entry, EntryEnd, Extent, Finding, IndexEntry, Verdict};
 
+use super::previous::RecordWriter;
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
 use crate::archive::{
@@ -43,18 +44,13 @@ struct Linked {
     size: u64,
 }
 
-/// Where new index entries are kept besides the archive: the local record of a machine that
-/// cannot read what it writes.
-pub(super) trait Record {
-    fn push(&mut self, entry: &IndexEntry) -> Result<()>;
-}
-
 pub(super) struct Head<'a, S, K> {
     parts: HeadParts<S, K>,
     meters: &'a HeadMeters,
     observer: &'a dyn Observer,
     progress: &'a Progress,
-    record: Option<&'a mut dyn Record>,
+    /// On a machine that cannot read what it writes.
+    record: Option<&'a mut RecordWriter>,
     pub(super) window: Window,
     open: Option<(u64, Box<Entry>)>,
     links: HashMap<u64, Linked>,
@@ -68,7 +64,7 @@ impl<'a, S: ChunkSink, K: KnownBlocks> Head<'a, S, K> {
         meters: &'a HeadMeters,
         observer: &'a dyn Observer,
         progress: &'a Progress,
-        record: Option<&'a mut dyn Record>,
+        record: Option<&'a mut RecordWriter>,
     ) -> Head<'a, S, K> {
         let window = Window::new(WINDOW_LENGTH + parts.cutter.block_length_max());
         Head {

@@ -13,7 +13,6 @@ use format::{
 };
 
 use super::access::WriteAccess;
-use super::head::Record;
 use super::progress::Observer;
 use super::walk::{Comparison, Previous};
 use crate::archive::{ChunkProvider, IndexReader, join_records};
@@ -315,8 +314,9 @@ impl RecordWriter {
     }
 }
 
-impl Record for RecordWriter {
-    fn push(&mut self, entry: &IndexEntry) -> Result<()> {
+impl RecordWriter {
+    /// Adds an entry.
+    pub(super) fn push(&mut self, entry: &IndexEntry) -> Result<()> {
         self.page.push(entry);
         match self.page.encoded_length() >= RECORD_PAGE_LENGTH {
             true => self.write_page(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::ambient::Clock;
 
 /// Sleeps as long as needed after each step; may run ahead by a tenth of a second.
-pub struct Throttle {
+pub(super) struct Throttle {
     bytes_per_second: Option<u64>,
     clock: Arc<dyn Clock>,
     started: Duration,
@@ -15,13 +15,13 @@ pub struct Throttle {
 
 impl Throttle {
     /// Without a rate nothing ever waits.
-    pub fn new(bytes_per_second: Option<u64>, clock: Arc<dyn Clock>) -> Throttle {
+    pub(super) fn new(bytes_per_second: Option<u64>, clock: Arc<dyn Clock>) -> Throttle {
         let started = clock.elapsed();
         Throttle { bytes_per_second, clock, started, moved: 0 }
     }
 
     /// Counts bytes that were moved, and waits until they may have been.
-    pub fn moved(&mut self, bytes: u64) {
+    pub(super) fn moved(&mut self, bytes: u64) {
         let Some(rate) = self.bytes_per_second else { return };
         self.moved += bytes;
         let due = Duration::from_secs_f64(self.moved as f64 / rate.max(1) as f64);

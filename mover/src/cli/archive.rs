@@ -1,0 +1,173 @@
+//! `mover archive`: archives files and folders, or standard input.
+
+use std::path::{Path, PathBuf};
+
+use format::Framing;
+
+use super::arguments::{Archive, FramingArgument, Global, VerifyArgument};
+use super::console::Console;
+use super::open::{access, ambient, cancel_on_signals, engine, has_passphrase, workers};
+use super::size::show;
+use super::Outcome;
+use crate::archive::DecodeVerify;
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::{StateFolder, default_writer};
+use crate::session::{
+    self, ArchiveConfig, ArchiveReport, Progress, Source, StageSpec, Watch, WriteAccess,
+};
+use crate::source::{SourceConfig, raise_open_file_limit};
+use crate::store::{Store, StoreConfig, StoreWriter};
+
+pub(super) fn run(command: Archive, global: &Global, console: &Console) -> Result<Outcome> {
+    raise_open_file_limit()?;
+    check_sources(&command.paths)?;
+    let ambient = ambient();
+    let mut store_config = StoreConfig::new(&command.to);
+    if let Some(size) = command.volume_size {
+        store_config.volume_size = size.0;
+    }
+    let doing = format!("archive {}", name_of(&command));
+    let mut writer = StoreWriter::open(&store_config, &doing)?;
+    let access = open_access(&writer.store(), &command, global, &ambient)?;
+    let engine = engine(console)?;
+    let config = config(&command)?;
+    let progress = Progress::default();
+    let cancel = cancel_on_signals()?;
+    let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
+    let source = source(command);
+    let report = console.watch(&progress, || {
+        session::archive(&ambient, &engine, &mut writer, &access, &config, source, &watch)
+    })?;
+    tell(&report, console)?;
+    Ok(Outcome { faults: report.faults > 0, refused: report.held + report.stopped > 0 })
+}
+
+/// A source that is not there is told before anything is opened or asked for.
+fn check_sources(paths: &[PathBuf]) -> Result<()> {
+    for path in paths {
+        std::fs::symlink_metadata(path).map_err(|cause| {
+            Error::io("finding", path, cause).way_out("check the path; nothing was archived")
+        })?;
+    }
+    Ok(())
+}
+
+fn open_access(
+    store: &Store,
+    command: &Archive,
+    global: &Global,
+    ambient: &session::Ambient,
+) -> Result<WriteAccess> {
+    let group = store.current_group()?;
+    // Without a passphrase to ask for, this machine writes by the public recipient alone.
+    let prompt = group.is_encrypted() && has_passphrase(store)?;
+    let access = access(global, store.path(), prompt)?;
+    if command.trust_new_key && group.is_encrypted() {
+        StateFolder::open(None, store.id())?.trust_recipient(&group)?;
+    }
+    WriteAccess::open(store, &access, &*ambient.random, None, &default_writer()?)
+}
+
+fn name_of(command: &Archive) -> String {
+    if let Some(name) = command.name.as_ref().or(command.stdin.as_ref()) {
+        return name.clone();
+    }
+    let first = command.paths.first().map_or(Path::new("/"), PathBuf::as_path);
+    let absolute = std::fs::canonicalize(first).unwrap_or_else(|_| first.to_owned());
+    let name = absolute.file_name().map_or_else(|| "root".into(), |name| name.to_string_lossy());
+    name.into_owned()
+}
+
+fn config(command: &Archive) -> Result<ArchiveConfig> {
+    let name = name_of(command);
+    if name.is_empty() || name.len() > format::limits::NAME_LENGTH_MAX {
+        let message = format!("an archive cannot be named {name:?}");
+        return Err(Error::new(ErrorKind::Usage, message).way_out("give another --name"));
+    }
+    let chunk_length = command.chunk_size.0;
+    if !(64 << 10..=8 << 20).contains(&chunk_length) {
+        let message = format!("chunks of {} are not possible", show(chunk_length));
+        return Err(Error::new(ErrorKind::Usage, message).way_out("use 64K to 8M"));
+    }
+    let or_default = |given: &[StageSpec], default: &[&str]| match given {
+        [] => default.iter().map(|name| StageSpec::new(name, "{}")).collect(),
+        [one] if one.component == "none" => Vec::new(),
+        given => given.to_vec(),
+    };
+    Ok(ArchiveConfig {
+        name,
+        reread: command.reread,
+        dry_run: command.dry_run,
+        rate_max: command.limit_rate.map(|size| size.0),
+        stages: or_default(&command.stage, &["zstd"]),
+        dedupe: command.dedupe.clone(),
+        snoops: or_default(&command.snoop, &["snoop-type", "snoop-yara"]),
+        framing: match command.framing {
+            FramingArgument::Each => Framing::Each,
+            FramingArgument::Run => Framing::Run,
+            FramingArgument::Both => Framing::Both,
+        },
+        workers: workers(command.workers),
+        chunk_length: usize::try_from(chunk_length).expect("checked to be small"),
+        verify: match command.verify {
+            VerifyArgument::Always => DecodeVerify::Always,
+            VerifyArgument::Sample => DecodeVerify::Sample,
+            VerifyArgument::Never => DecodeVerify::Never,
+        },
+        spool_folder: command.to.clone(),
+    })
+}
+
+fn source(command: Archive) -> Source {
+    match command.stdin {
+        Some(name) => Source::Stdin { name, input: Box::new(std::io::stdin()) },
+        None => Source::Files(SourceConfig {
+            roots: command.paths,
+            excludes: command.exclude,
+            exclude_from: command.exclude_from,
+            ignore_file_names: command.ignore_file,
+            one_file_system: command.one_file_system,
+            exclude_caches: command.exclude_caches,
+        }),
+    }
+}
+
+fn tell(report: &ArchiveReport, console: &Console) -> Result<()> {
+    console.document("report", report)?;
+    if report.dry_run {
+        return console.line(&format!(
+            "would archive {} as {}: {} entries, {}; {} in {} files would be read",
+            report.name,
+            if report.unchanged_files > 0 { "a further generation" } else { "a first one" },
+            report.entries,
+            show(report.content_bytes),
+            show(report.bytes_read),
+            report.files - report.unchanged_files,
+        ));
+    }
+    console.line(&format!(
+        "archived {} ({}): {} entries, {}",
+        report.name,
+        &report.archive[..8],
+        report.entries,
+        show(report.content_bytes)
+    ))?;
+    console.line(&format!(
+        "  read {}, found {} known, stored {} in {:.1} s; {} files unchanged",
+        show(report.bytes_read),
+        show(report.deduplicated_bytes),
+        show(report.stored_bytes),
+        report.seconds,
+        report.unchanged_files,
+    ))?;
+    for (count, what) in [
+        (report.held, "held by a snoop: kept, and not shown or restored"),
+        (report.stopped, "left out by a snoop"),
+        (report.faults, "faults, each told above"),
+    ] {
+        if count > 0 {
+            console.line(&format!("  {count} {what}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,342 @@
+//! Every command and option, with its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::size::Size;
+use crate::session::StageSpec;
+
+/// Archives files through sandboxed components into a store, and gets them back.
+#[derive(Debug, Parser)]
+#[command(name = "mover", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  mover init /backup/store                            make a store; asks for a passphrase
+  mover archive ~/src --to /backup/store --name src   archive a folder
+  mover list /backup/store                            what is in the store
+  mover restore /backup/store latest --into ~/back    get the newest archive back
+  mover verify /backup/store --read                   decode and check everything
+
+The passphrase comes from MOVER_PASSPHRASE, --passphrase-file or a prompt.
+Exit codes: 0 done, 1 done with faults, 2 failed, 3 something refused by policy or snoop.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// Print one JSON document a line instead of text for people
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print nothing but faults and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Read the passphrase from the first line of a file
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Open the store with an age identity (AGE-SECRET-KEY-1...); may be given several times
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) identity: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Init(Init),
+    Archive(Archive),
+    List(List),
+    Restore(Restore),
+    Verify(Verify),
+    Drop(Drop),
+    Key(Key),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Make a store
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover init /backup/store                              with a passphrase
+  mover init /backup/store --recipient age1qy...        this machine can write, and not read
+  mover init /backup/store --no-encryption              no secrets at all")]
+pub(crate) struct Init {
+    /// The folder to make; it must not exist or be empty
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) store: PathBuf,
+    /// Encrypt for the owner of this age recipient; may be given several times
+    #[arg(long, value_name = "AGE", conflicts_with = "no_encryption")]
+    pub(crate) recipient: Vec<String>,
+    /// Encrypt nothing
+    #[arg(long)]
+    pub(crate) no_encryption: bool,
+}
+
+/// How much context stands around chunks.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum FramingArgument {
+    /// In every chunk header
+    #[default]
+    Each,
+    /// Once for a run of chunks
+    Run,
+    /// Before and after each chunk
+    Both,
+}
+
+/// Which chunks are decoded again and compared.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum VerifyArgument {
+    /// Every one
+    Always,
+    /// All of third-party components, some of built-in ones
+    #[default]
+    Sample,
+    /// None
+    Never,
+}
+
+/// Archive files and folders into a store
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover archive ~/src --to /backup/store --name src
+  mover archive /etc /home --to /backup/store --exclude '*.tmp' --one-file-system
+  pg_dump db | mover archive --stdin db.sql --to /backup/store
+  mover archive ~/src --to /backup/store --dry-run      what would be read?
+  mover archive ~/src --to /backup/store --stage 'zstd={\"level\":9}'
+
+One PATH that is a folder becomes the archive's root; several lie under their last names.
+Files that have not changed since the last archive of the same paths are not read again.")]
+pub(crate) struct Archive {
+    /// What to archive
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "stdin")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The store
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub(crate) to: PathBuf,
+    /// The archive's name; by default that of the first PATH [it is not encrypted]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Archive standard input as a file of this name
+    #[arg(long, value_name = "NAME", conflicts_with = "paths")]
+    pub(crate) stdin: Option<String>,
+    /// Leave out what matches, as in a gitignore file; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Leave out what the globs in a file match
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) exclude_from: Vec<PathBuf>,
+    /// Honour files of this name in each folder, as git does .gitignore
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ignore_file: Vec<std::ffi::OsString>,
+    /// Leave out folders with a CACHEDIR.TAG
+    #[arg(long)]
+    pub(crate) exclude_caches: bool,
+    /// Do not cross into other file systems
+    #[arg(long)]
+    pub(crate) one_file_system: bool,
+    /// Read every file, changed or not
+    #[arg(long)]
+    pub(crate) reread: bool,
+    /// Look, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Read at most so many bytes a second, such as 10M
+    #[arg(long, value_name = "RATE")]
+    pub(crate) limit_rate: Option<Size>,
+    /// A transform: NAME or PATH.wasm, or either with =JSON; replaces the default zstd
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) stage: Vec<StageSpec>,
+    /// A snoop: NAME or PATH.wasm, or either with =JSON; replaces the default ones; or `none`
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) snoop: Vec<StageSpec>,
+    /// The dedupe component: NAME or PATH.wasm, or either with =JSON
+    #[arg(long, value_name = "SPEC", default_value = "crc-dedupe")]
+    pub(crate) dedupe: StageSpec,
+    /// How much context stands around chunks
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) framing: FramingArgument,
+    /// Which chunks are decoded again and compared before their plain bytes are let go
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) verify: VerifyArgument,
+    /// Workers that compress and encrypt; by default one for each processor
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
+    /// Plain bytes of a chunk
+    #[arg(long, value_name = "SIZE", default_value = "1M")]
+    pub(crate) chunk_size: Size,
+    /// Begin a new volume when one has reached this size
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) volume_size: Option<Size>,
+    /// Accept a store whose key has changed since this machine wrote to it last
+    #[arg(long)]
+    pub(crate) trust_new_key: bool,
+}
+
+/// List archives, or the entries of one
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover list /backup/store                  sessions and archives
+  mover list /backup/store latest           every entry of the newest archive
+  mover list /backup/store src docs/        what is at and below docs in the newest archive src")]
+pub(crate) struct List {
+    /// The store
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) store: PathBuf,
+    /// A name, the beginning of an id, or `latest`
+    pub(crate) archive: Option<String>,
+    /// List only what is at and below these
+    pub(crate) paths: Vec<PathBuf>,
+    /// Show archives that are unfinished or dropped too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Restore an archive, or a part of it
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover restore /backup/store latest --into ~/back
+  mover restore /backup/store src docs/a.txt --into ~/back      one file
+  mover restore /backup/store src --into ~/back --overwrite     replace what is there")]
+pub(crate) struct Restore {
+    /// The store
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) store: PathBuf,
+    /// A name, the beginning of an id, or `latest`
+    pub(crate) archive: String,
+    /// Restore only what is at and below these
+    pub(crate) paths: Vec<PathBuf>,
+    /// The folder to restore into; made if it is missing
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) into: PathBuf,
+    /// Go into a folder that is not empty, and replace what is in the way
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Check everything, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Write at most so many bytes a second, such as 10M
+    #[arg(long, value_name = "RATE")]
+    pub(crate) limit_rate: Option<Size>,
+    /// Workers that decrypt and decompress; by default one for each processor
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
+}
+
+/// Check a store: every chunk, and every chunk that an archive needs
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover verify /backup/store             checksums of all that is stored; needs no key
+  mover verify /backup/store --read      decode everything, and walk every archive
+  mover verify /backup/store src --read  one archive, with all that it needs")]
+pub(crate) struct Verify {
+    /// The store
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) store: PathBuf,
+    /// Only this archive: a name, the beginning of an id, or `latest`
+    pub(crate) archive: Option<String>,
+    /// Decode every chunk
+    #[arg(long)]
+    pub(crate) read: bool,
+    /// Workers that check; by default one for each processor
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
+}
+
+/// Drop archives: they are no longer shown
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover drop /backup/store src --dry-run     which one would it be?
+  mover drop /backup/store 5f3a9c01
+
+Space is given back by prune, which this version does not have yet.")]
+pub(crate) struct Drop {
+    /// The store
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) store: PathBuf,
+    /// Names, beginnings of ids, or `latest`
+    #[arg(required = true)]
+    pub(crate) archives: Vec<String>,
+    /// Say what would be dropped, and drop nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Who can read the store
+#[derive(Args, Debug)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Add a passphrase or a recipient
+    Add {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// An age recipient
+        #[arg(long, value_name = "AGE", conflicts_with = "new_passphrase_file")]
+        recipient: Option<String>,
+        /// Read the new passphrase from the first line of a file, instead of a prompt
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        new_passphrase_file: Option<PathBuf>,
+        /// A name for it
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Remove one: what is written from now on it cannot read
+    Remove {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// Its name, or the recipient
+        name: String,
+        /// Drop other passphrases that were not given, instead of refusing
+        #[arg(long)]
+        drop_others: bool,
+    },
+    /// List them
+    List {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+    },
+    /// Print the store's secret as an age identity, to keep in a safe place
+    Export {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+    },
+}
+
+/// Print shell completions
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  mover completions bash > /etc/bash_completion.d/mover")]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Write man pages
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  mover man /usr/local/share/man/man1")]
+pub(crate) struct Man {
+    /// The folder to write them into
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) folder: PathBuf,
+}

@@ -1,0 +1,40 @@
+//! `mover drop`: archives that are no longer shown.
+
+use serde_json::json;
+
+use super::arguments::{Drop, Global};
+use super::console::Console;
+use super::open::ambient;
+use super::Outcome;
+use crate::error::Result;
+use crate::store::{ArchiveRecord, Store, StoreConfig, StoreWriter};
+
+pub(super) fn run(command: Drop, _global: &Global, console: &Console) -> Result<Outcome> {
+    let config = StoreConfig::new(&command.store);
+    if command.dry_run {
+        let store = Store::open(&config)?;
+        for record in find_all(&store, &command.archives)? {
+            tell(&record, true, console)?;
+        }
+        return Ok(Outcome::default());
+    }
+    let mut writer = StoreWriter::open(&config, "drop")?;
+    // All are found before any is dropped.
+    let records = find_all(&writer.store(), &command.archives)?;
+    for record in records {
+        writer.drop_archive(&record.header.archive, ambient().clock.now())?;
+        tell(&record, false, console)?;
+    }
+    Ok(Outcome::default())
+}
+
+fn find_all(store: &Store, names: &[String]) -> Result<Vec<ArchiveRecord>> {
+    names.iter().map(|name| store.find_archive(name)).collect()
+}
+
+fn tell(record: &ArchiveRecord, dry_run: bool, console: &Console) -> Result<()> {
+    let (id, name) = (record.header.archive.to_string(), &record.header.name);
+    let verb = if dry_run { "would drop" } else { "dropped" };
+    console.line(&format!("{verb} {name} ({})", &id[..8]))?;
+    console.document("drop", json!({ "id": id, "name": name, "dry_run": dry_run }))
+}

@@ -1,0 +1,102 @@
+//! What commands share: the store, the keys, the engine, and the way to stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use etcetera::BaseStrategy;
+
+use super::arguments::Global;
+use super::console::Console;
+use crate::ambient::{SystemClock, SystemRandom};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::{Access, Keyring, Passphrase, passphrase};
+use crate::pipeline::Cancel;
+use crate::plugin::{CompiledCache, Engine, Limits};
+use crate::session::Ambient;
+use crate::store::Store;
+
+/// Time and randomness of the machine.
+pub(super) fn ambient() -> Ambient {
+    Ambient { clock: Arc::new(SystemClock::start()), random: Arc::new(SystemRandom) }
+}
+
+/// The engine, with its cache in the user's cache folder, and components' logs on the console.
+pub(super) fn engine(console: &Console) -> Result<Engine> {
+    let cache = etcetera::choose_base_strategy().ok().and_then(|base| {
+        let state = base.state_dir().unwrap_or_else(|| base.data_dir());
+        CompiledCache::open(
+            &base.cache_dir().join("mover/compiled"),
+            &state.join("mover/cache.key"),
+        )
+    });
+    let console = console.clone();
+    let log = Arc::new(move |plugin: &str, line: &str| console.note(&format!("{plugin}: {line}")));
+    Engine::new(cache, Limits::default(), log)
+}
+
+/// What the operator brought to open the store with; without anything, and if `prompt`, asks.
+pub(super) fn access(global: &Global, store: &Path, prompt: bool) -> Result<Access> {
+    let mut access = Access::nothing();
+    for identity in &global.identity {
+        access = access.with_identity_file(identity)?;
+    }
+    if let Some(passphrase) = passphrase::find(global.passphrase_file.as_deref())? {
+        access = access.with_passphrase(passphrase);
+    }
+    if access.is_nothing() && prompt {
+        let what = format!("passphrase of {}", store.display());
+        access = access.with_passphrase(passphrase::prompt(&what)?);
+    }
+    Ok(access)
+}
+
+/// Whether somebody opens this store with a passphrase, so that asking for one makes sense.
+pub(super) fn has_passphrase(store: &Store) -> Result<bool> {
+    let groups = store.groups()?;
+    Ok(groups.iter().any(|group| {
+        group.members.iter().any(|member| member.kind == format::MemberKind::Passphrase)
+    }))
+}
+
+/// The keys to read with.
+pub(super) fn keyring(store: &Store, global: &Global) -> Result<Keyring> {
+    let groups = store.groups()?;
+    if groups.iter().all(|group| !group.is_encrypted()) {
+        return Ok(Keyring::empty());
+    }
+    let access = access(global, store.path(), has_passphrase(store)?)?;
+    Keyring::open(&groups, &access, &store.path().display().to_string())
+}
+
+/// A new passphrase: from a file, the environment, or asked for twice.
+pub(super) fn new_passphrase(file: Option<&Path>, what: &str) -> Result<Passphrase> {
+    match passphrase::find(file)? {
+        Some(passphrase) => Ok(passphrase),
+        None => passphrase::prompt_new(what),
+    }
+}
+
+/// A cancel flag that SIGINT and SIGTERM set; a second one ends the process at once.
+pub(super) fn cancel_on_signals() -> Result<Cancel> {
+    let cancel = Cancel::default();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 2, cancel.flag())
+            .and_then(|_| signal_hook::flag::register(signal, cancel.flag()))
+            .map_err(|cause| {
+                Error::new(ErrorKind::Io, "listening for signals").because(cause)
+            })?;
+    }
+    Ok(cancel)
+}
+
+/// One worker for each processor, unless the operator says more or less.
+pub(super) fn workers(asked: Option<usize>) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    asked.unwrap_or_else(processors).clamp(1, 256)
+}
+
+/// Paths as bytes.
+pub(super) fn path_bytes(paths: &[PathBuf]) -> impl Iterator<Item = &[u8]> {
+    use std::os::unix::ffi::OsStrExt;
+    paths.iter().map(|path| path.as_os_str().as_bytes())
+}

@@ -1,0 +1,62 @@
+//! Sizes and rates as people write them: `64M`, `1.5GiB`, `200k`; always powers of 1024.
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl std::str::FromStr for Size {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Size> {
+        let wrong = || {
+            Error::new(ErrorKind::Usage, format!("{text} is not a size"))
+                .way_out("write it as 65536, 64K, 1.5M or 2GiB")
+        };
+        let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(at);
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let unit = unit.trim().to_ascii_lowercase();
+        let unit = unit.strip_suffix("/s").unwrap_or(&unit);
+        let unit = unit.strip_suffix('b').unwrap_or(unit);
+        let unit = unit.strip_suffix('i').unwrap_or(unit);
+        let shift = match unit {
+            "" => 0,
+            "k" => 10,
+            "m" => 20,
+            "g" => 30,
+            "t" => 40,
+            _ => return Err(wrong()),
+        };
+        let bytes = number * (1u64 << shift) as f64;
+        match bytes.is_finite() && (1.0..=1e18).contains(&bytes) {
+            #[allow(clippy::cast_possible_truncation, reason = "checked to be in range")]
+            #[allow(clippy::cast_sign_loss, reason = "checked to be positive")]
+            true => Ok(Size(bytes as u64)),
+            false => Err(wrong()),
+        }
+    }
+}
+
+/// Bytes for people, with three figures.
+pub(crate) fn show(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_taken_with_every_usual_unit() {
+        let parse = |text: &str| text.parse::<Size>().map(|size| size.0).ok();
+        assert_eq!(parse("65536"), Some(65536));
+        assert_eq!(parse("64K"), Some(64 << 10));
+        assert_eq!(parse("1.5MiB"), Some(3 << 19));
+        assert_eq!(parse("2gb/s"), Some(2 << 30));
+        for wrong in ["", "K", "-1", "1x", "0", "1e99T"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}

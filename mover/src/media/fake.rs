@@ -1,0 +1,321 @@
+//! For tests: a folder in memory that can crash, fill up and rot.
+//!
+//! It keeps what is durable apart from what a running program sees. Every change since the last
+//! sync of a file is remembered; a crash keeps, tears or loses each of them, as a seed says, and
+//! loses files whose folder was not synced. It is public as the seam for crash tests anywhere.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::storage::{AppendFile, ReadFile, Storage};
+use crate::ambient::{Random, SeededRandom, random_bytes};
+use crate::{Error, ErrorKind, Result};
+
+/// A folder in memory; clones are the same folder.
+#[derive(Clone, Debug, Default)]
+pub struct FakeStorage {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: BTreeMap<String, FakeFile>,
+    operations: u64,
+    stop_at: Option<u64>,
+    full_at: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct FakeFile {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+    /// Since the last sync, in order.
+    changes: Vec<Change>,
+    /// The folder was synced since the file was made.
+    named: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write(usize, Vec<u8>),
+    Truncate(usize),
+}
+
+impl FakeStorage {
+    /// An empty folder.
+    pub fn new() -> FakeStorage {
+        FakeStorage::default()
+    }
+
+    /// Operations that changed something or made it durable, so far.
+    pub fn operations(&self) -> u64 {
+        self.lock().operations
+    }
+
+    /// The power fails in operation `operation`, counted from 0: all later ones fail.
+    pub fn stop_at(&self, operation: u64) {
+        self.lock().stop_at = Some(operation);
+    }
+
+    /// From operation `operation` on, counted from 0, whatever writes finds the disk full.
+    pub fn full_at(&self, operation: u64) {
+        self.lock().full_at = Some(operation);
+    }
+
+    /// There is room again.
+    pub fn free(&self) {
+        self.lock().full_at = None;
+    }
+
+    /// What is there after a power loss; one seed is one way to lose.
+    pub fn crash(&self, seed: u64) -> FakeStorage {
+        let random = SeededRandom::new(seed);
+        let mut files = BTreeMap::new();
+        for (name, file) in &self.lock().files {
+            if !file.named && random_bytes::<1>(&random)[0] < 128 {
+                continue;
+            }
+            let bytes = file.after_crash(&random);
+            files.insert(name.clone(), FakeFile::settled(bytes));
+        }
+        FakeStorage { state: Arc::new(Mutex::new(State { files, ..State::default() })) }
+    }
+
+    /// What is there after the program was killed: all that it had written.
+    pub fn kill(&self) -> FakeStorage {
+        let state = self.lock();
+        let settled = |(name, file): (&String, &FakeFile)| {
+            (name.clone(), FakeFile::settled(file.live.clone()))
+        };
+        let files = state.files.iter().map(settled).collect();
+        FakeStorage { state: Arc::new(Mutex::new(State { files, ..State::default() })) }
+    }
+
+    /// Bytes of a file that a crash cannot take; 0 where its name is not durable.
+    pub fn durable_length(&self, name: &str) -> u64 {
+        let state = self.lock();
+        let file = state.files.get(name).filter(|file| file.named);
+        file.map_or(0, |file| file.durable.len() as u64)
+    }
+
+    /// Turns a bit of a file, on the medium.
+    pub fn flip(&self, name: &str, offset: u64, bit: u8) {
+        let mut state = self.lock();
+        let file = state.files.get_mut(name).expect("a test flips bits of files that exist");
+        let at = usize::try_from(offset).expect("a test's file fits into memory");
+        file.live[at] ^= 1 << bit;
+        if let Some(byte) = file.durable.get_mut(at) {
+            *byte ^= 1 << bit;
+        }
+    }
+
+    /// Cuts a file, as a careless copy does.
+    pub fn cut(&self, name: &str, length: u64) {
+        let mut state = self.lock();
+        let file = state.files.get_mut(name).expect("a test cuts files that exist");
+        let length = usize::try_from(length).expect("a test's file fits into memory");
+        file.live.truncate(length);
+        *file = FakeFile::settled(std::mem::take(&mut file.live));
+    }
+
+    /// Loses a file.
+    pub fn remove(&self, name: &str) {
+        self.lock().files.remove(name);
+    }
+
+    /// All bytes of a file.
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        self.lock().files[name].live.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder panics")
+    }
+
+    fn file(&self, name: &str) -> FakeHandle {
+        FakeHandle { storage: self.clone(), name: name.to_owned() }
+    }
+}
+
+impl State {
+    fn alive(&self) -> Result<()> {
+        match self.stop_at {
+            Some(stop_at) if self.operations > stop_at => {
+                Err(Error::new(ErrorKind::Io, "the power has failed"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts an operation; `Ok(false)` is the one in which the power fails.
+    fn begin(&mut self, takes_room: bool) -> Result<bool> {
+        self.alive()?;
+        let operation = self.operations;
+        self.operations += 1;
+        if takes_room && self.full_at.is_some_and(|full_at| operation >= full_at) {
+            return Err(Error::new(ErrorKind::Full, "no space left on device"));
+        }
+        Ok(self.stop_at != Some(operation))
+    }
+
+    fn existing(&mut self, name: &str) -> Result<&mut FakeFile> {
+        let missing = || Error::new(ErrorKind::Missing, format!("opening {name}: no such file"));
+        self.files.get_mut(name).ok_or_else(missing)
+    }
+}
+
+fn power_failed() -> Error {
+    Error::new(ErrorKind::Io, "the power fails")
+}
+
+impl FakeFile {
+    fn settled(bytes: Vec<u8>) -> FakeFile {
+        FakeFile { live: bytes.clone(), durable: bytes, changes: Vec::new(), named: true }
+    }
+
+    fn after_crash(&self, random: &dyn Random) -> Vec<u8> {
+        let mut bytes = self.durable.clone();
+        for change in &self.changes {
+            let [kept, part] = random_bytes::<2>(random);
+            match change {
+                Change::Truncate(length) if kept < 128 => bytes.truncate(*length),
+                Change::Truncate(_) => {}
+                Change::Write(offset, written) => {
+                    let kept = match kept {
+                        0..96 => written.len(),
+                        96..176 => written.len() * usize::from(part) / 256,
+                        _ => 0,
+                    };
+                    if kept > 0 {
+                        // What is lost in front of what is kept reads as zeros.
+                        let end = offset + kept;
+                        bytes.resize(bytes.len().max(end), 0);
+                        bytes[*offset..end].copy_from_slice(&written[..kept]);
+                    }
+                }
+            }
+        }
+        bytes
+    }
+}
+
+impl Storage for FakeStorage {
+    fn list(&self) -> Result<Vec<String>> {
+        let state = self.lock();
+        state.alive()?;
+        Ok(state.files.keys().cloned().collect())
+    }
+
+    fn create(&self, name: &str) -> Result<Box<dyn AppendFile>> {
+        let mut state = self.lock();
+        let powered = state.begin(true)?;
+        if state.files.contains_key(name) {
+            return Err(Error::new(ErrorKind::Exists, format!("creating {name}: it exists")));
+        }
+        state.files.insert(name.to_owned(), FakeFile::default());
+        match powered {
+            true => Ok(Box::new(self.file(name))),
+            false => Err(power_failed()),
+        }
+    }
+
+    fn append(&self, name: &str) -> Result<Box<dyn AppendFile>> {
+        let mut state = self.lock();
+        state.alive()?;
+        state.existing(name)?;
+        Ok(Box::new(self.file(name)))
+    }
+
+    fn open(&self, name: &str) -> Result<Arc<dyn ReadFile>> {
+        let mut state = self.lock();
+        state.alive()?;
+        state.existing(name)?;
+        Ok(Arc::new(self.file(name)))
+    }
+
+    fn sync(&self) -> Result<()> {
+        let mut state = self.lock();
+        if !state.begin(false)? {
+            return Err(power_failed());
+        }
+        state.files.values_mut().for_each(|file| file.named = true);
+        Ok(())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from(name)
+    }
+}
+
+struct FakeHandle {
+    storage: FakeStorage,
+    name: String,
+}
+
+impl AppendFile for FakeHandle {
+    fn length(&self) -> u64 {
+        self.storage.lock().files[&self.name].live.len() as u64
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut state = self.storage.lock();
+        let begun = state.begin(true);
+        let file = state.existing(&self.name)?;
+        let offset = file.live.len();
+        // A full disk takes the beginning of a write.
+        let taken = match &begun {
+            Ok(_) => bytes,
+            Err(error) if error.kind() == ErrorKind::Full => &bytes[..bytes.len() / 2],
+            Err(_) => &[],
+        };
+        file.live.extend_from_slice(taken);
+        file.changes.push(Change::Write(offset, taken.to_vec()));
+        match begun? {
+            true => Ok(()),
+            false => Err(power_failed()),
+        }
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        let mut state = self.storage.lock();
+        if !state.begin(false)? {
+            return Err(power_failed());
+        }
+        let file = state.existing(&self.name)?;
+        file.durable = file.live.clone();
+        file.changes.clear();
+        Ok(())
+    }
+
+    fn truncate(&mut self, length: u64) -> Result<()> {
+        let mut state = self.storage.lock();
+        let powered = state.begin(false)?;
+        let file = state.existing(&self.name)?;
+        let length = usize::try_from(length).expect("a test's file fits into memory");
+        file.live.truncate(length);
+        file.changes.push(Change::Truncate(length));
+        match powered {
+            true => Ok(()),
+            false => Err(power_failed()),
+        }
+    }
+}
+
+impl ReadFile for FakeHandle {
+    fn length(&self) -> Result<u64> {
+        let mut state = self.storage.lock();
+        state.alive()?;
+        Ok(state.existing(&self.name)?.live.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize> {
+        let mut state = self.storage.lock();
+        state.alive()?;
+        let live = &state.existing(&self.name)?.live;
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(live.len());
+        let count = bytes.len().min(live.len() - offset);
+        bytes[..count].copy_from_slice(&live[offset..offset + count]);
+        Ok(count)
+    }
+}

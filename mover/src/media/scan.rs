@@ -1,0 +1,161 @@
+//! Walks the frames of a volume, and finds the next one after damage.
+//!
+//! A prefix whose checksum agrees is trusted for its length, so that what lies inside a damaged
+//! payload is never taken for frames of this volume. Only where a prefix itself is damaged does
+//! the scan search for the magic. Memory is bounded by the largest frame.
+
+use format::{Frame, FrameKind, MAGIC, Prefix, find_magic};
+
+use super::reader::VolumeReader;
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes that are searched at a time.
+const WINDOW_SIZE: usize = 256 << 10;
+
+/// What to do with the payloads of chunks and components, which are nearly all bytes of a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payloads {
+    /// Read and check them: nothing vouches for these bytes.
+    Check,
+    /// Step over them; the frame that is given has an empty payload.
+    Skip,
+}
+
+/// A step of a scan.
+#[derive(Debug)]
+pub enum Scanned<'a> {
+    /// A frame whose checksums agreed.
+    Frame {
+        /// Where it begins.
+        offset: u64,
+        /// The frame; without its payload where that was skipped.
+        frame: Frame<'a>,
+    },
+    /// Bytes that are no frame, with a valid one behind them.
+    Damage {
+        /// Where they begin.
+        offset: u64,
+        /// How many.
+        length: u64,
+    },
+    /// Bytes that are no frame, with nothing valid behind them: the last step.
+    Torn {
+        /// Where they begin.
+        offset: u64,
+        /// How many.
+        length: u64,
+    },
+}
+
+/// A walk from a place of a volume to the end that the volume had when the walk began.
+pub struct Scan {
+    reader: VolumeReader,
+    payloads: Payloads,
+    at: u64,
+    end: u64,
+    buffer: Vec<u8>,
+}
+
+enum Probe {
+    Valid(Prefix),
+    /// A damaged frame whose length can be trusted.
+    Damaged(u64),
+    /// A frame that goes on behind the end.
+    Cut,
+    Nothing,
+}
+
+impl Scan {
+    /// `from` has to be where a frame begins.
+    pub fn new(reader: VolumeReader, from: u64, payloads: Payloads) -> Result<Scan> {
+        let end = reader.length()?;
+        Ok(Scan { reader, payloads, at: from.min(end), end, buffer: Vec::new() })
+    }
+
+    /// Where the walk ends.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The next step; none at the end.
+    // Not an iterator: what it gives borrows the scan's buffer.
+    #[allow(clippy::should_implement_trait, reason = "a lending iterator")]
+    pub fn next(&mut self) -> Result<Option<Scanned<'_>>> {
+        let offset = self.at;
+        let mut at = offset;
+        while at < self.end {
+            match self.probe(at)? {
+                Probe::Valid(_) if at > offset => {
+                    self.at = at;
+                    return Ok(Some(Scanned::Damage { offset, length: at - offset }));
+                }
+                Probe::Valid(prefix) => {
+                    self.at = offset + prefix.frame_length();
+                    let (body, payload) = self.buffer.split_at(prefix.body_length as usize);
+                    return Ok(Some(Scanned::Frame {
+                        offset,
+                        frame: Frame { prefix, body, payload },
+                    }));
+                }
+                Probe::Damaged(length) => at += length,
+                Probe::Cut => at = self.end,
+                Probe::Nothing => at = self.find(at + 1)?,
+            }
+        }
+        self.at = self.end;
+        let length = self.end - offset;
+        Ok((length > 0).then_some(Scanned::Torn { offset, length }))
+    }
+
+    /// Looks at `at` for a frame, whose body and payload it leaves in the buffer.
+    fn probe(&mut self, at: u64) -> Result<Probe> {
+        let mut bytes = [0; Prefix::LEN];
+        let have = self.reader.read_at(at, &mut bytes)?;
+        let prefix = match Prefix::decode(&bytes[..have]) {
+            Ok(prefix) => prefix,
+            Err(cause @ format::Error::Version { .. }) => {
+                return Err(self.reader.unreadable(at, cause));
+            }
+            Err(_) => return Ok(Probe::Nothing),
+        };
+        let length = prefix.frame_length();
+        if length > self.end - at {
+            return Ok(Probe::Cut);
+        }
+        let bulk = matches!(prefix.kind, FrameKind::ChunkHeader | FrameKind::Component);
+        let skip = bulk && self.payloads == Payloads::Skip;
+        let wanted = match skip {
+            true => u64::from(prefix.body_length),
+            false => length - Prefix::LEN as u64,
+        };
+        self.buffer.resize(usize::try_from(wanted).expect("bounded by limits"), 0);
+        if self.reader.read_at(at + Prefix::LEN as u64, &mut self.buffer)? < self.buffer.len() {
+            let message = format!("{} shrinks while it is read", self.reader.path().display());
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        let (body, payload) = self.buffer.split_at(prefix.body_length as usize);
+        let sound = prefix.check_body(body).is_ok()
+            && (skip || prefix.check_payload(payload).is_ok());
+        Ok(if sound { Probe::Valid(prefix) } else { Probe::Damaged(length) })
+    }
+
+    /// Where the next magic is, at or after `at`; the end where there is none.
+    fn find(&self, mut at: u64) -> Result<u64> {
+        let mut window = vec![0; WINDOW_SIZE];
+        while at < self.end {
+            let left = usize::try_from(self.end - at).unwrap_or(usize::MAX);
+            let wanted = left.min(WINDOW_SIZE);
+            let have = self.reader.read_at(at, &mut window[..wanted])?;
+            match find_magic(&window[..have]) {
+                Some(found) if found + MAGIC.len() <= have => return Ok(at + found as u64),
+                // The beginning of a magic at the window's end: look at it again, whole.
+                Some(found) if found > 0 => at += found as u64,
+                // Too few bytes are left for a magic, let alone for a frame.
+                Some(_) => return Ok(self.end),
+                None if have == 0 => return Ok(self.end),
+                None => at += have as u64,
+            }
+        }
+        Ok(self.end)
+    }
+}

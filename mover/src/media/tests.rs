@@ -1,0 +1,1 @@
+//! Volumes of a few frames on a fake medium.

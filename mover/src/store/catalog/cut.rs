@@ -1,0 +1,51 @@
+//! Rows of bytes that a volume no longer has are taken out.
+
+use rusqlite::params;
+
+use super::Indexing;
+use crate::Result;
+use crate::store::record::{Fault, FaultKind};
+
+impl Indexing<'_> {
+    /// The volume holds `length` bytes, fewer than were indexed; none where its file is missing.
+    pub(in crate::store) fn cut(
+        &self,
+        volume: u32,
+        length: Option<u64>,
+        indexed_length: u64,
+    ) -> Result<()> {
+        let end = length.unwrap_or(0);
+        let place = params![volume, end as i64];
+        self.execute("DELETE FROM chunks WHERE volume = ?1 AND offset + length > ?2", place)?;
+        self.execute(
+            "UPDATE chunks SET footer_length = 0
+             WHERE volume = ?1 AND offset + length + footer_length > ?2",
+            params![volume, end as i64],
+        )?;
+        self.execute(
+            "DELETE FROM components WHERE volume = ?1 AND offset + length > ?2",
+            params![volume, end as i64],
+        )?;
+        // What is lost must not be referred to.
+        self.execute(
+            "DELETE FROM blocks WHERE NOT EXISTS (SELECT 1 FROM chunks
+             WHERE chunks.archive = blocks.archive AND chunks.stream = blocks.stream
+             AND chunks.number = blocks.number)",
+            [],
+        )?;
+        self.execute(
+            "UPDATE archives SET (stored_length, chunk_count) = (
+                SELECT coalesce(sum(length + footer_length), 0), count(*)
+                FROM chunks WHERE chunks.archive = archives.id)",
+            [],
+        )?;
+        let kind = if length.is_some() { FaultKind::Cut } else { FaultKind::Missing };
+        let lost = indexed_length - end;
+        self.fault(&Fault { volume, offset: end, length: lost, kind })?;
+        match length {
+            Some(length) => self.volume(volume, length, true),
+            // Should the file come back, it is scanned whole.
+            None => self.execute("DELETE FROM volumes WHERE number = ?1", [volume]),
+        }
+    }
+}

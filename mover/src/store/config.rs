@@ -1,0 +1,62 @@
+//! Where a store is, and how it is written.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ambient::{Clock, Random, SystemClock, SystemRandom};
+use crate::media::{DiskStorage, Storage};
+
+/// Where a store is, and how it is written.
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// The store's folder.
+    pub path: PathBuf,
+    /// Bytes at which a volume ends; a single chunk that is larger gets a volume of its own.
+    pub volume_size: u64,
+    /// Bytes that are written between two commits, about.
+    pub commit_bytes: u64,
+    /// Time between two commits, where anything was appended.
+    pub commit_interval: Duration,
+    /// Bytes of catalog that each connection keeps in memory, at most.
+    pub cache_size: u64,
+    /// What the volumes lie on; none is the folder `volumes` of the store.
+    pub storage: Option<Arc<dyn Storage>>,
+    /// Tells when a commit is due.
+    pub clock: Arc<dyn Clock>,
+    /// Makes a new store's identity.
+    pub random: Arc<dyn Random>,
+}
+
+impl StoreConfig {
+    /// Every default.
+    pub fn new(path: impl Into<PathBuf>) -> StoreConfig {
+        StoreConfig {
+            path: path.into(),
+            volume_size: 1 << 30,
+            commit_bytes: 64 << 20,
+            commit_interval: Duration::from_secs(5),
+            cache_size: 16 << 20,
+            storage: None,
+            clock: Arc::new(SystemClock::start()),
+            random: Arc::new(SystemRandom),
+        }
+    }
+
+    pub(super) fn storage(&self) -> Arc<dyn Storage> {
+        let folder = || -> Arc<dyn Storage> { Arc::new(DiskStorage::new(self.volumes())) };
+        self.storage.clone().unwrap_or_else(folder)
+    }
+
+    pub(super) fn volumes(&self) -> PathBuf {
+        self.path.join("volumes")
+    }
+
+    pub(super) fn catalog(&self) -> PathBuf {
+        self.path.join("catalog.sqlite")
+    }
+
+    pub(super) fn lock(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+}

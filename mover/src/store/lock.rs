@@ -1,0 +1,95 @@
+//! The lock file: one writer at a time, and a refusal that names the holder.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
+
+use crate::ambient::Clock;
+use crate::{Error, ErrorKind, Result};
+
+/// The lock; dropping it gives it back, as does the end of the process, however that comes.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    Held(Lock),
+    /// Somebody holds it: the refusal.
+    Busy(Error),
+    /// The folder cannot be written: a read-only mount, or somebody else's.
+    Unwritable(Error),
+}
+
+/// Tries to take the lock; `doing` is for those who come after.
+pub(super) fn acquire(path: &Path, doing: &str, clock: &dyn Clock) -> Result<Attempt> {
+    let failed = |cause: io::Error| Error::io("locking", path, cause);
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(cause) => {
+            use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+            let unwritable = matches!(cause.kind(), PermissionDenied | ReadOnlyFilesystem);
+            let error = failed(cause);
+            return if unwritable { Ok(Attempt::Unwritable(error)) } else { Err(error) };
+        }
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy(busy(path, &mut file))),
+        Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+    }
+    // The text is a courtesy; the lock itself is the operating system's.
+    let since = clock.now().seconds;
+    let text = format!("{}\n{since}\n{}\n", std::process::id(), doing.replace('\n', " "));
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(text.as_bytes())
+    };
+    write(&mut file).map_err(failed)?;
+    Ok(Attempt::Held(Lock { _file: file }))
+}
+
+fn busy(path: &Path, file: &mut File) -> Error {
+    let mut text = String::new();
+    // A holder that has just come may not have written its name yet.
+    let _ = file.take(4096).read_to_string(&mut text);
+    let store = path.parent().unwrap_or(path).display();
+    let mut lines = text.lines();
+    let pid: Option<u32> = lines.next().and_then(|line| line.parse().ok());
+    let since: Option<i64> = lines.next().and_then(|line| line.parse().ok());
+    let doing = lines.next().unwrap_or("unknown");
+    let holder = match (pid, since.and_then(|since| jiff::Timestamp::from_second(since).ok())) {
+        (Some(pid), Some(since)) => format!("process {pid} ({doing}, since {since})"),
+        _ => "another process".to_owned(),
+    };
+    Error::new(ErrorKind::Busy, format!("store {store} is being written by {holder}"))
+        .way_out("wait until it is done; one process writes to a store at a time")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::SteppingClock;
+
+    #[test]
+    fn a_refusal_names_the_holder_and_the_lock_is_free_again_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let clock = SteppingClock::default();
+        let held = acquire(&path, "archive /home", &clock).unwrap();
+        assert!(matches!(held, Attempt::Held(_)));
+        let Attempt::Busy(error) = acquire(&path, "prune", &clock).unwrap() else {
+            panic!("the lock was given twice");
+        };
+        assert_eq!(error.kind(), ErrorKind::Busy);
+        let text = error.to_string();
+        assert!(text.contains(&std::process::id().to_string()), "{text}");
+        assert!(text.contains("archive /home, since 2023-11-14"), "{text}");
+        drop(held);
+        assert!(matches!(acquire(&path, "prune", &clock).unwrap(), Attempt::Held(_)));
+    }
+}

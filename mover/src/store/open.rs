@@ -1,0 +1,187 @@
+//! Makes a store, and opens one for reading.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+
+use format::{FrameKind, KeyGroup, StoreId};
+
+use super::catalog::{Catalog, Place, Pool, query};
+use super::change::Change;
+use super::config::StoreConfig;
+use super::lock::{self, Attempt};
+use super::overlay::Overlay;
+use super::record::Fault;
+use super::recovery::{Recovery, is_in_step, open_catalog};
+use super::volumes;
+use super::writer::label;
+use crate::ambient::random_bytes;
+use crate::media::{FrameParts, Storage, VolumeReader, VolumeWriter, volume_file};
+use crate::{Error, ErrorKind, Result};
+
+/// A store that is read, by any number of threads. It sees what is committed; only
+/// [`Store::lookup_block`] of a writer's store also sees what was appended since.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) id: StoreId,
+    pub(super) path: PathBuf,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) pool: Pool,
+    pub(super) readers: Mutex<HashMap<u32, VolumeReader>>,
+    pub(super) overlay: RwLock<Overlay>,
+    /// What was wrong with labels when the store was opened.
+    pub(super) label_faults: Vec<Fault>,
+}
+
+impl Store {
+    /// Makes a store in a folder that is empty or not there.
+    pub fn create(config: &StoreConfig, group: &KeyGroup) -> Result<StoreId> {
+        let path = &config.path;
+        let failed = |cause: std::io::Error| Error::io("making store", path, cause);
+        std::fs::create_dir_all(path).map_err(failed)?;
+        if std::fs::read_dir(path).map_err(failed)?.next().is_some() {
+            let message = format!("{} is not empty", path.display());
+            return Err(Error::new(ErrorKind::Exists, message)
+                .way_out("name a folder that is empty or does not exist"));
+        }
+        let _lock = match lock::acquire(&config.lock(), "init", config.clock.as_ref())? {
+            Attempt::Held(lock) => lock,
+            Attempt::Busy(error) | Attempt::Unwritable(error) => return Err(error),
+        };
+        std::fs::create_dir(config.volumes()).map_err(failed)?;
+        sync_folder(path)?;
+        sync_folder(&parent(path))?;
+        let id = StoreId(random_bytes(config.random.as_ref()));
+        let storage = config.storage();
+        let mut volume = VolumeWriter::create(storage.as_ref(), &volume_file(1))?;
+        let mut body = Vec::new();
+        group.encode(&mut body);
+        let label = label(id, 1, config.clock.now());
+        let parts = |kind, body| FrameParts { kind, body, payload: &[] };
+        let frames = [parts(FrameKind::VolumeLabel, &label), parts(FrameKind::KeyGroup, &body)];
+        volume.append(&frames, u64::MAX)?.expect("nothing passes the largest offset");
+        volume.sync()?;
+        let place = Place::File(config.catalog());
+        let mut catalog = Catalog::create(&place, id, config.cache_size)?;
+        let mut indexing = catalog.begin()?;
+        indexing.apply(&Change::Group(group.clone()))?;
+        indexing.volume(1, volume.length(), false)?;
+        indexing.commit()?;
+        Ok(id)
+    }
+
+    /// Opens a store for reading, beside its writer where there is one.
+    pub fn open(config: &StoreConfig) -> Result<Store> {
+        look_at(config)?;
+        let storage = config.storage();
+        let lengths = volumes::lengths(&storage)?;
+        let (id, label_faults) = volumes::identify(&storage, &lengths)?;
+        let pool = readable(config, &storage, id, &lengths)?;
+        Ok(Store::new(config, storage, id, pool, label_faults))
+    }
+
+    pub(super) fn new(
+        config: &StoreConfig,
+        storage: Arc<dyn Storage>,
+        id: StoreId,
+        pool: Pool,
+        label_faults: Vec<Fault>,
+    ) -> Store {
+        let path = config.path.clone();
+        let (readers, overlay) = (Mutex::default(), RwLock::default());
+        Store { id, path, storage, pool, readers, overlay, label_faults }
+    }
+}
+
+/// A catalog in step with the volumes, as good as it can be had.
+fn readable(
+    config: &StoreConfig,
+    storage: &Arc<dyn Storage>,
+    id: StoreId,
+    lengths: &BTreeMap<u32, u64>,
+) -> Result<Pool> {
+    let (path, cache_size) = (config.catalog(), config.cache_size);
+    let pool = Pool::open(&path, id, cache_size);
+    if let Some(pool) = pool {
+        if is_in_step(&pool.with(query::volumes)?, lengths) {
+            return Ok(pool);
+        }
+        return match lock::acquire(&config.lock(), "recovery", config.clock.as_ref())? {
+            // The lengths may be those of a moment ago: now nobody writes.
+            Attempt::Held(_lock) => {
+                drop(pool);
+                recovered(config, storage, id)
+            }
+            // The writer is ahead of what it has committed, as it should be.
+            Attempt::Busy(_) => Ok(pool),
+            Attempt::Unwritable(_) => in_memory(config, storage, id, lengths),
+        };
+    }
+    match lock::acquire(&config.lock(), "recovery", config.clock.as_ref())? {
+        Attempt::Held(_lock) => recovered(config, storage, id),
+        Attempt::Busy(error) => Err(error.way_out("its catalog is being made; try again later")),
+        Attempt::Unwritable(_) => in_memory(config, storage, id, lengths),
+    }
+}
+
+fn recovered(config: &StoreConfig, storage: &Arc<dyn Storage>, id: StoreId) -> Result<Pool> {
+    let lengths = volumes::lengths(storage)?;
+    drop(open_catalog(config, storage, id, &lengths)?);
+    let pool = Pool::new(Place::File(config.catalog()), config.cache_size);
+    Ok(pool)
+}
+
+fn in_memory(
+    config: &StoreConfig,
+    storage: &Arc<dyn Storage>,
+    store: StoreId,
+    lengths: &BTreeMap<u32, u64>,
+) -> Result<Pool> {
+    // Each has a name of its own: the name alone is what its connections share.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let place = Place::Memory(format!("mover-{}-{count}", std::process::id()));
+    let mut catalog = Catalog::create(&place, store, config.cache_size)?;
+    Recovery { storage, lengths, writable: false, vouched: false }.run(&mut catalog)?;
+    Ok(Pool::memory(place, config.cache_size, catalog))
+}
+
+/// Refuses what is no store, and says what it is instead.
+pub(super) fn look_at(config: &StoreConfig) -> Result<()> {
+    let path = config.path.display();
+    match std::fs::metadata(&config.path) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => {
+            return Err(Error::new(ErrorKind::Refused, format!("{path} is a file, no store")));
+        }
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Error::new(ErrorKind::Missing, format!("no store at {path}"))
+                .way_out(format!("make one with `mover init {path}`")));
+        }
+        Err(cause) => return Err(Error::io("opening store", &config.path, cause)),
+    }
+    let no_store = || {
+        Error::new(ErrorKind::Refused, format!("{path} is a folder, but no store"))
+            .way_out(format!("make a store in an empty folder with `mover init {path}`"))
+    };
+    if config.storage.is_none() && !config.volumes().is_dir() {
+        return Err(no_store());
+    }
+    match volumes::lengths(&config.storage())?.is_empty() {
+        true => Err(no_store()),
+        false => Ok(()),
+    }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn sync_folder(path: &Path) -> Result<()> {
+    let synced = std::fs::File::open(path).and_then(|folder| folder.sync_all());
+    synced.map_err(|cause| Error::io("syncing folder", path, cause))
+}

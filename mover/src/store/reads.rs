@@ -1,0 +1,283 @@
+//! What a store answers to its readers.
+
+use std::path::Path;
+
+use format::{
+    ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId, Context, ContextPlace, Digest,
+    FrameKind, KeyGroup, SessionHeader, SessionId, StoreId,
+};
+
+use super::catalog::query;
+use super::open::Store;
+use super::record::{
+    ArchiveRecord, BlockPlace, ChunkPlace, Fault, SessionRecord, StoredChunk, StreamEnd,
+    VolumeRecord,
+};
+use super::volumes;
+use crate::media::{FrameBytes, VolumeReader, volume_file};
+use crate::{Error, ErrorKind, Result};
+
+/// Volume files that are kept open.
+const READERS_MAX: usize = 64;
+
+impl Store {
+    /// The store's identity.
+    pub fn id(&self) -> StoreId {
+        self.id
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its key groups, each in its latest revision, in order of first appearance.
+    pub fn groups(&self) -> Result<Vec<KeyGroup>> {
+        self.pool.with(query::groups)
+    }
+
+    /// The key group to write under.
+    pub fn current_group(&self) -> Result<KeyGroup> {
+        self.groups()?.pop().ok_or_else(|| {
+            let message = format!("store {} has no readable key group", self.path.display());
+            Error::new(ErrorKind::Damaged, message)
+        })
+    }
+
+    /// All archives in order of first appearance, unfinished and dropped ones too.
+    pub fn archives(&self) -> Result<Vec<ArchiveRecord>> {
+        self.pool.with(|connection| query::archives(connection, None))
+    }
+
+    /// One archive.
+    pub fn archive(&self, archive: &ArchiveId) -> Result<ArchiveRecord> {
+        let found = self.pool.with(|connection| query::archives(connection, Some(archive)))?.pop();
+        found.ok_or_else(|| {
+            let message = format!("no archive {archive} in store {}", self.path.display());
+            Error::new(ErrorKind::Missing, message)
+        })
+    }
+
+    /// Where the streams of an archive end; of an unfinished one too.
+    pub fn stream_ends(&self, archive: &ArchiveId) -> Result<Vec<StreamEnd>> {
+        self.pool.with(|connection| query::stream_ends(connection, archive))
+    }
+
+    /// A session's header.
+    pub fn session(&self, session: &SessionId) -> Result<SessionHeader> {
+        let found = self.pool.with(|connection| query::sessions(connection, Some(session)))?;
+        found.into_iter().next().map(|record| record.header).ok_or_else(|| {
+            let message = format!("no header of session {session} is readable");
+            Error::new(ErrorKind::Missing, message)
+        })
+    }
+
+    /// All sessions in order of appearance.
+    pub fn sessions(&self) -> Result<Vec<SessionRecord>> {
+        self.pool.with(|connection| query::sessions(connection, None))
+    }
+
+    /// A component's bytes, from the first copy whose digest is right.
+    pub fn component(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let places = self.pool.with(|connection| query::components(connection, digest))?;
+        let missing = || Error::new(ErrorKind::Missing, format!("no component {digest}"));
+        let mut failure = None;
+        for (volume, offset, length) in places {
+            let frame = self.frame(volume, offset, length, FrameKind::Component);
+            match frame.map(FrameBytes::into_payload) {
+                Ok(payload) if blake3::hash(&payload).as_bytes() == &digest.0 => {
+                    return Ok(payload);
+                }
+                Ok(_) => {
+                    let file = volume_file(volume);
+                    let message = format!("component {digest} on {file} at {offset:#x} is another");
+                    failure = Some(Error::new(ErrorKind::Damaged, message));
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.unwrap_or_else(missing))
+    }
+
+    /// Where a chunk lies; none where it is not known.
+    pub fn chunk_place(&self, chunk: &ChunkId) -> Result<Option<ChunkPlace>> {
+        self.pool.with(|connection| query::chunk(connection, chunk))
+    }
+
+    /// Reads a chunk; its footer is not looked at.
+    pub fn read_chunk(&self, chunk: &ChunkId) -> Result<StoredChunk> {
+        let place = self.known_place(chunk)?;
+        let (header, frame) = self.chunk_header(&place)?;
+        let context = self.context(&header, &place)?;
+        Ok(StoredChunk { header, context, payload: frame.into_payload(), place })
+    }
+
+    /// Checks every checksum of a chunk, and that header and footer are its own.
+    pub fn verify_chunk(&self, chunk: &ChunkId) -> Result<ChunkFooter> {
+        let place = self.known_place(chunk)?;
+        let (header, _) = self.chunk_header(&place)?;
+        self.context(&header, &place)?;
+        self.footer(&place)
+    }
+
+    /// A chunk's footer.
+    pub fn chunk_footer(&self, chunk: &ChunkId) -> Result<ChunkFooter> {
+        self.footer(&self.known_place(chunk)?)
+    }
+
+    /// Where a block lies, committed or just appended.
+    pub fn lookup_block(&self, identity: &BlockIdentity) -> Result<Option<BlockPlace>> {
+        let appended = self.overlay.read().expect("no holder panics").block(identity);
+        if appended.is_some() {
+            return Ok(appended);
+        }
+        self.pool.with(|connection| query::block(connection, identity))
+    }
+
+    /// Where blocks lie, in the order of the question.
+    pub fn lookup_blocks(&self, identities: &[BlockIdentity]) -> Result<Vec<Option<BlockPlace>>> {
+        let mut places: Vec<Option<BlockPlace>> = {
+            let overlay = self.overlay.read().expect("no holder panics");
+            identities.iter().map(|identity| overlay.block(identity)).collect()
+        };
+        self.pool.with(|connection| {
+            // One snapshot, and one round of locks, for all of them.
+            let transaction = connection.unchecked_transaction();
+            let _transaction = transaction
+                .map_err(|cause| super::catalog::failed("reading the catalog", cause))?;
+            for (identity, place) in identities.iter().zip(&mut places) {
+                if place.is_none() {
+                    *place = query::block(connection, identity)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(places)
+    }
+
+    /// All volumes, as the catalog knows them and as they are.
+    pub fn volumes(&self) -> Result<Vec<VolumeRecord>> {
+        let rows = self.pool.with(query::volumes)?;
+        let mut lengths = volumes::lengths(&self.storage)?;
+        let mut records = Vec::new();
+        for row in rows {
+            records.push(VolumeRecord {
+                number: row.number,
+                file: volume_file(row.number),
+                length: lengths.remove(&row.number).unwrap_or(0),
+                indexed_length: row.indexed_length,
+                closed: row.closed,
+                chunk_count: row.chunk_count,
+            });
+        }
+        for (number, length) in lengths {
+            let file = volume_file(number);
+            let (indexed_length, closed, chunk_count) = (0, false, 0);
+            records.push(VolumeRecord {
+                number,
+                file,
+                length,
+                indexed_length,
+                closed,
+                chunk_count,
+            });
+        }
+        records.sort_unstable_by_key(|record| record.number);
+        Ok(records)
+    }
+
+    /// The chunks of a volume, in order of their places.
+    pub fn volume_chunks(&self, volume: u32) -> Result<Vec<ChunkPlace>> {
+        self.pool.with(|connection| query::volume_chunks(connection, volume))
+    }
+
+    /// All that is known to be wrong with the volumes.
+    pub fn faults(&self) -> Result<Vec<Fault>> {
+        let mut faults = self.pool.with(query::faults)?;
+        for fault in &self.label_faults {
+            let known = |other: &Fault| (other.volume, other.offset) == (fault.volume, 0);
+            if !faults.iter().any(known) {
+                faults.push(*fault);
+            }
+        }
+        faults.sort_unstable_by_key(|fault| (fault.volume, fault.offset));
+        Ok(faults)
+    }
+
+    fn known_place(&self, chunk: &ChunkId) -> Result<ChunkPlace> {
+        self.chunk_place(chunk)?.ok_or_else(|| {
+            let message = format!("{chunk} is not in store {}", self.path.display());
+            Error::new(ErrorKind::Missing, message)
+        })
+    }
+
+    fn chunk_header(&self, place: &ChunkPlace) -> Result<(ChunkHeader, FrameBytes)> {
+        let frame = self.frame(place.volume, place.offset, place.length, FrameKind::ChunkHeader);
+        let frame = frame.map_err(|error| about(place, error))?;
+        let header = ChunkHeader::decode(frame.body()).map_err(|cause| damaged(place, cause))?;
+        match header.chunk == place.chunk {
+            true => Ok((header, frame)),
+            false => Err(other(place)),
+        }
+    }
+
+    fn context(&self, header: &ChunkHeader, place: &ChunkPlace) -> Result<Context> {
+        let number = match &header.context {
+            ContextPlace::Here(context) => return Ok(context.clone()),
+            ContextPlace::Run(number) => *number,
+        };
+        let found = self.pool.with(|connection| query::run(connection, &header.chunk, number))?;
+        let run = found.filter(|run| run.context.chain.len() == header.stages.len());
+        run.map(|run| run.context).ok_or_else(|| {
+            let message = format!("no header of its run {number} is readable");
+            about(place, Error::new(ErrorKind::Damaged, message))
+        })
+    }
+
+    fn footer(&self, place: &ChunkPlace) -> Result<ChunkFooter> {
+        if place.footer_length == 0 {
+            let rule = "a chunk has a footer that can be read";
+            return Err(damaged(place, format::Error::Invalid { what: "chunk footer", rule }));
+        }
+        let (offset, length) = (place.offset + place.length, place.footer_length);
+        let frame = self.frame(place.volume, offset, length, FrameKind::ChunkFooter);
+        let frame = frame.map_err(|error| about(place, error))?;
+        let footer = ChunkFooter::decode(frame.body(), frame.payload());
+        let footer = footer.map_err(|cause| damaged(place, cause))?;
+        match footer.chunk == place.chunk {
+            true => Ok(footer),
+            false => Err(other(place)),
+        }
+    }
+
+    fn frame(&self, volume: u32, offset: u64, length: u64, kind: FrameKind) -> Result<FrameBytes> {
+        self.reader(volume)?.frame(offset, length, kind)
+    }
+
+    fn reader(&self, volume: u32) -> Result<VolumeReader> {
+        let mut readers = self.readers.lock().expect("no holder panics");
+        if let Some(reader) = readers.get(&volume) {
+            return Ok(reader.clone());
+        }
+        let reader = VolumeReader::open(self.storage.as_ref(), &volume_file(volume))?;
+        if readers.len() >= READERS_MAX {
+            readers.clear();
+        }
+        readers.insert(volume, reader.clone());
+        Ok(reader)
+    }
+}
+
+fn about(place: &ChunkPlace, error: Error) -> Error {
+    let ChunkPlace { chunk, volume, offset, .. } = place;
+    let message = format!("{chunk} in volume {volume:08} at {offset:#x}");
+    Error::new(error.kind(), message).because(error)
+}
+
+fn damaged(place: &ChunkPlace, cause: format::Error) -> Error {
+    about(place, Error::new(ErrorKind::Damaged, "unreadable").because(cause))
+}
+
+fn other(place: &ChunkPlace) -> Error {
+    about(place, Error::new(ErrorKind::Damaged, "another chunk lies there"))
+}

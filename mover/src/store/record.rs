@@ -1,0 +1,170 @@
+//! What a store answers.
+
+use std::fmt;
+
+use format::{
+    ArchiveFooter, ArchiveHeader, ChunkHeader, ChunkId, ChunkKind, Context, SessionHeader,
+    SessionId, SessionStatus, StreamNumber, Timestamp,
+};
+
+/// An archive, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveRecord {
+    /// The first of its headers: its session is the one that began it.
+    pub header: ArchiveHeader,
+    /// Every copy of the header is damaged; the one here is made up, and its name says so.
+    pub header_lost: bool,
+    /// None while it is unfinished.
+    pub footer: Option<ArchiveFooter>,
+    /// When it was dropped.
+    pub dropped: Option<Timestamp>,
+    /// The sessions that wrote to it, in order.
+    pub sessions: Vec<SessionId>,
+    /// Bytes of its own chunks on the volumes.
+    pub stored_length: u64,
+    /// Its own chunks.
+    pub chunk_count: u64,
+}
+
+/// A session, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// Its header.
+    pub header: SessionHeader,
+    /// When and how it ended; none where nothing says so.
+    pub ended: Option<(Timestamp, SessionStatus)>,
+}
+
+/// Where a stream of an archive ends.
+///
+/// The two numbers differ only where a chunk was lost: go on behind `complete` with what is
+/// archived, but under numbers from `next` on, since a number names the same bytes for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// The stream.
+    pub stream: StreamNumber,
+    /// All chunks with lower numbers are there.
+    pub complete: u64,
+    /// The first number that was never used.
+    pub next: u64,
+}
+
+/// A chunk that was read; its checksums agreed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredChunk {
+    /// Its header.
+    pub header: ChunkHeader,
+    /// Its context, wherever that stands.
+    pub context: Context,
+    /// Its encoded bytes.
+    pub payload: Vec<u8>,
+    /// Where it lies.
+    pub place: ChunkPlace,
+}
+
+/// Where a chunk lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkPlace {
+    /// The chunk.
+    pub chunk: ChunkId,
+    /// What its plain bytes are.
+    pub kind: ChunkKind,
+    /// The session whose table and epochs it uses.
+    pub session: SessionId,
+    /// The volume's number.
+    pub volume: u32,
+    /// Where its header frame begins.
+    pub offset: u64,
+    /// Bytes of the header frame, the payload included.
+    pub length: u64,
+    /// Bytes of the footer frame right behind; 0 where that is damaged.
+    pub footer_length: u64,
+}
+
+/// Where a block lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BlockPlace {
+    /// The chunk.
+    pub chunk: ChunkId,
+    /// The block's ordinal among the chunk's data blocks.
+    pub ordinal: u32,
+    /// Its plain bytes.
+    pub length: u32,
+}
+
+/// A volume, as catalog and storage see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeRecord {
+    /// Its number.
+    pub number: u32,
+    /// Its file.
+    pub file: String,
+    /// Bytes of the file now.
+    pub length: u64,
+    /// Bytes that the catalog knows.
+    pub indexed_length: u64,
+    /// Nothing is appended to it any more.
+    pub closed: bool,
+    /// Chunks on it.
+    pub chunk_count: u64,
+}
+
+/// How bytes of a volume are wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FaultKind {
+    /// They are not what was written.
+    Damaged = 1,
+    /// A write that was cut off; where a catalog vouches for the rest, nothing acknowledged.
+    Torn = 2,
+    /// The file ends before them.
+    Cut = 3,
+    /// The file is not there.
+    Missing = 4,
+}
+
+/// Bytes of a volume that are wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fault {
+    /// The volume's number.
+    pub volume: u32,
+    /// Where they begin.
+    pub offset: u64,
+    /// How many.
+    pub length: u64,
+    /// How.
+    pub kind: FaultKind,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fault { offset, length, .. } = self;
+        let file = crate::media::volume_file(self.volume);
+        match self.kind {
+            FaultKind::Damaged => write!(f, "{file}: {length} bytes at {offset:#x} are damaged"),
+            FaultKind::Torn => write!(f, "{file}: {length} bytes at {offset:#x} are unfinished"),
+            FaultKind::Cut => write!(f, "{file}: cut at {offset:#x}, {length} bytes are lost"),
+            FaultKind::Missing => write!(f, "{file}: the file is missing, {length} bytes are lost"),
+        }
+    }
+}
+
+/// What is durable and indexed of what one writer appended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Chunks: the appends with ordinals up to this one.
+    pub chunks: u64,
+    /// Bytes of frames.
+    pub bytes: u64,
+}
+
+/// What a rebuild found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Volumes that were scanned.
+    pub volumes: u64,
+    /// Chunks on them.
+    pub chunks: u64,
+    /// What could not be read.
+    pub faults: Vec<Fault>,
+}

@@ -1,0 +1,71 @@
+//! The volumes of a store as files: which there are, and what their labels say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use format::{FrameKind, Prefix, StoreId, VolumeLabel};
+
+use super::record::{Fault, FaultKind};
+use crate::media::{Storage, VolumeReader, volume_file, volume_number};
+use crate::{Error, ErrorKind, Result};
+
+/// A volume's label, as a frame.
+pub(super) fn label(reader: &VolumeReader) -> Result<VolumeLabel> {
+    let frame = reader.first_frame(FrameKind::VolumeLabel)?;
+    VolumeLabel::decode(frame.body()).map_err(|cause| reader.unreadable(0, cause))
+}
+
+/// Lengths of all volume files, by number.
+pub(super) fn lengths(storage: &Arc<dyn Storage>) -> Result<BTreeMap<u32, u64>> {
+    let mut lengths = BTreeMap::new();
+    for number in storage.list()?.iter().filter_map(|name| volume_number(name)) {
+        lengths.insert(number, storage.open(&volume_file(number))?.length()?);
+    }
+    Ok(lengths)
+}
+
+/// The store that the labels name, and the labels that cannot be read.
+///
+/// One label of a newer format or of another store refuses them all; damage is told only where
+/// no label is left.
+pub(super) fn identify(
+    storage: &Arc<dyn Storage>,
+    lengths: &BTreeMap<u32, u64>,
+) -> Result<(StoreId, Vec<Fault>)> {
+    let mut found: Option<StoreId> = None;
+    let mut faults = Vec::new();
+    let mut damage = None;
+    for (number, length) in lengths {
+        if *length == 0 {
+            // It was being made when the power failed.
+            continue;
+        }
+        let reader = VolumeReader::open(storage.as_ref(), &volume_file(*number))?;
+        match label(&reader) {
+            Ok(label) if label.volume != *number || found.is_some_and(|id| id != label.store) => {
+                let path = reader.path().display();
+                let message = format!("{path} is volume {} of store {}", label.volume, label.store);
+                return Err(Error::new(ErrorKind::Refused, message)
+                    .way_out("move the file to where it belongs"));
+            }
+            Ok(label) => found = Some(label.store),
+            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Missing) => {
+                let length = (*length).min(Prefix::LEN as u64);
+                let kind = FaultKind::Damaged;
+                faults.push(Fault { volume: *number, offset: 0, length, kind });
+                damage = damage.or(Some(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match (found, damage) {
+        (Some(id), _) => Ok((id, faults)),
+        (None, Some(damage)) => {
+            Err(Error::new(ErrorKind::Damaged, "no volume has a readable label")
+                .because(damage)
+                .way_out("copy a volume of this store from elsewhere into its folder"))
+        }
+        (None, None) => Err(Error::new(ErrorKind::Damaged, "the store has no labelled volume")
+            .way_out("if its making was cut off, remove the folder and run `mover init` again")),
+    }
+}

@@ -1,0 +1,265 @@
+//! What can be appended to a store.
+
+use format::{
+    ArchiveDrop, ArchiveFooter, ArchiveHeader, ArchiveId, ChunkFooter, ChunkHeader, Component,
+    ContextPlace, FrameKind, KeyGroup, RunFooter, RunHeader, SessionFooter, SessionHeader,
+    SessionId, Timestamp,
+};
+
+use super::StoreWriter;
+use super::begun::{BegunSession, Subject};
+use super::piece::{self, Piece};
+use crate::store::change::Change;
+use crate::store::failpoint::{self, reach};
+use crate::store::record::ChunkPlace;
+use crate::{Error, ErrorKind, Result};
+
+impl StoreWriter {
+    /// Begins a session. `components` are all that its table names, with their bytes; each is
+    /// written to a volume once. Several sessions may be open, as when chunks are copied.
+    pub fn begin_session(
+        &mut self,
+        header: &SessionHeader,
+        components: &[(Component, &[u8])],
+    ) -> Result<()> {
+        self.healthy()?;
+        if self.sessions.iter().any(|session| session.header.session == header.session) {
+            let message = format!("session {} was begun already", header.session);
+            return Err(Error::new(ErrorKind::Exists, message));
+        }
+        let named = |digest| components.iter().any(|(component, _)| component.digest == digest);
+        if let Some(missing) = header.components.iter().find(|entry| !named(entry.digest)) {
+            let message = format!("session {} without component {}", header.session, missing.name);
+            return Err(Error::new(ErrorKind::Missing, message));
+        }
+        let session = BegunSession::new(header, components);
+        session.check()?;
+        self.sessions.push(session);
+        self.put(Some(header.session), Subject::default(), Vec::new())
+    }
+
+    /// Begins an archive, or continues an unfinished one: then the header names the new session.
+    pub fn begin_archive(&mut self, header: &ArchiveHeader) -> Result<()> {
+        self.healthy()?;
+        let session = self.session_mut(&header.session)?;
+        session.archives.retain(|begun| begun.archive != header.archive);
+        session.archives.push(header.clone());
+        let subject = Subject { archive: Some(header.archive), run: None };
+        self.put(Some(header.session), subject, Vec::new())
+    }
+
+    /// Appends a chunk, and commits when that is due. Gives the ordinal of the append, from 1:
+    /// the chunk is durable when [`super::Acknowledged::chunks`] reaches it.
+    pub fn append_chunk(
+        &mut self,
+        header: &ChunkHeader,
+        payload: &[u8],
+        footer: &ChunkFooter,
+    ) -> Result<u64> {
+        self.healthy()?;
+        let chunk = header.chunk;
+        assert_eq!(chunk, footer.chunk, "a chunk's header and footer name the same chunk");
+        let pending = self.store.overlay.read().expect("no holder panics").has_chunk(&chunk);
+        if pending || super::query::chunk(&self.catalog.connection, &chunk)?.is_some() {
+            // An address names the same bytes for ever.
+            let message = format!("{chunk} is in store {} already", self.store.path.display());
+            return Err(Error::new(ErrorKind::Exists, message));
+        }
+        self.begun_archive(&header.session, &chunk.archive)?;
+        let run = match &header.context {
+            ContextPlace::Here(_) => None,
+            ContextPlace::Run(number) => {
+                let first = format::ChunkId { number: *number, ..chunk };
+                let session = self.session_mut(&header.session)?;
+                if !session.runs.iter().any(|run| run.first == first) {
+                    let message = format!("{chunk} belongs to run {number}, which is not open");
+                    return Err(Error::new(ErrorKind::Usage, message));
+                }
+                Some(first)
+            }
+        };
+        let (mut body, mut footer_body, mut tables) = (Vec::new(), Vec::new(), Vec::new());
+        header.encode(&mut body);
+        footer.encode(&mut footer_body, &mut tables);
+        let head = Piece::new(FrameKind::ChunkHeader, body).payload(payload);
+        let tail = Piece::new(FrameKind::ChunkFooter, footer_body).payload(tables);
+        let (length, footer_length) = (head.length(), tail.length());
+        let (kind, session) = (header.kind, header.session);
+        // Where it comes to lie is filled in when that is known.
+        let (volume, offset) = (0, 0);
+        let place = ChunkPlace { chunk, kind, session, volume, offset, length, footer_length };
+        let head = head.change(Change::Chunk(place, footer.blocks.clone()));
+        let subject = Subject { archive: Some(chunk.archive), run };
+        self.put(Some(header.session), subject, vec![head, tail])?;
+        self.appended.chunks += 1;
+        self.store.overlay.write().expect("no holder panics").add(chunk, &footer.blocks);
+        if let Err(error) = reach(failpoint::CHUNK_APPENDED) {
+            return Err(self.poison(error));
+        }
+        self.commit_if_due()?;
+        Ok(self.appended.chunks)
+    }
+
+    /// Opens a run; it is repeated on every volume that its chunks come to.
+    pub fn append_run_header(&mut self, header: &RunHeader) -> Result<()> {
+        self.healthy()?;
+        let archive = header.first.archive;
+        self.begun_archive(&header.session, &archive)?;
+        let session = self.session_mut(&header.session)?;
+        session.runs.retain(|run| run.first != header.first);
+        session.runs.push(header.clone());
+        let subject = Subject { archive: Some(archive), run: Some(header.first) };
+        self.put(Some(header.session), subject, Vec::new())
+    }
+
+    /// Closes a run.
+    pub fn append_run_footer(&mut self, footer: &RunFooter) -> Result<()> {
+        self.healthy()?;
+        let RunHeader { first, session, .. } = footer.header;
+        self.begun_archive(&session, &first.archive)?;
+        let mut body = Vec::new();
+        footer.encode(&mut body);
+        let piece = Piece::new(FrameKind::RunFooter, body);
+        let piece = piece.change(Change::Run(footer.header.clone()));
+        let subject = Subject { archive: Some(first.archive), run: Some(first) };
+        self.put(Some(session), subject, vec![piece])?;
+        self.session_mut(&session)?.runs.retain(|run| run.first != first);
+        Ok(())
+    }
+
+    /// Closes an archive: it is visible after the next commit, which comes at once where blocks
+    /// are withheld, so that nothing can refer to them any more.
+    pub fn end_archive(&mut self, footer: &ArchiveFooter) -> Result<()> {
+        self.healthy()?;
+        self.begun_archive(&footer.session, &footer.archive)?;
+        let (mut body, mut lists) = (Vec::new(), Vec::new());
+        footer.encode(&mut body, &mut lists);
+        let piece = Piece::new(FrameKind::ArchiveFooter, body).payload(lists);
+        let piece = piece.change(Change::ArchiveEnd(footer.clone()));
+        let subject = Subject { archive: Some(footer.archive), run: None };
+        self.put(Some(footer.session), subject, vec![piece])?;
+        let session = self.session_mut(&footer.session)?;
+        session.archives.retain(|header| header.archive != footer.archive);
+        if footer.withheld.is_empty() {
+            return Ok(());
+        }
+        self.store.overlay.write().expect("no holder panics").withhold(&footer.withheld);
+        self.commit().map(drop)
+    }
+
+    /// Closes a session, and commits.
+    pub fn end_session(&mut self, footer: &SessionFooter) -> Result<()> {
+        self.healthy()?;
+        let session = footer.header.session;
+        self.session_mut(&session)?;
+        let mut body = Vec::new();
+        footer.encode(&mut body);
+        let piece = Piece::new(FrameKind::SessionFooter, body);
+        let piece = piece.change(Change::SessionEnd(footer.clone()));
+        self.put(Some(session), Subject::default(), vec![piece])?;
+        self.commit()?;
+        self.sessions.retain(|begun| begun.header.session != session);
+        Ok(())
+    }
+
+    /// Drops an archive, and commits: it is no longer shown, and what only it needs is no longer
+    /// referred to.
+    pub fn drop_archive(&mut self, archive: &ArchiveId, now: Timestamp) -> Result<()> {
+        self.healthy()?;
+        self.store.archive(archive)?;
+        let drop = ArchiveDrop { archive: *archive, dropped: now };
+        let mut body = Vec::new();
+        drop.encode(&mut body);
+        let piece = Piece::new(FrameKind::ArchiveDrop, body).change(Change::Drop(drop));
+        self.put(None, Subject::default(), vec![piece])?;
+        self.commit().map(|_| ())
+    }
+
+    /// Puts a key group, or a later revision of one, and commits.
+    pub fn put_group(&mut self, group: &KeyGroup) -> Result<()> {
+        self.healthy()?;
+        let body = piece::group(group);
+        let piece = Piece::new(FrameKind::KeyGroup, body).change(Change::Group(group.clone()));
+        self.put(None, Subject::default(), vec![piece])?;
+        self.commit()?;
+        let groups = super::query::groups(&self.catalog.connection)?;
+        self.groups = groups.iter().map(piece::group).collect();
+        Ok(())
+    }
+
+    fn session_mut(&mut self, session: &SessionId) -> Result<&mut BegunSession> {
+        let found = self.sessions.iter_mut().find(|begun| begun.header.session == *session);
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::Usage, format!("session {session} was not begun"))
+        })
+    }
+
+    fn begun_archive(&mut self, session: &SessionId, archive: &ArchiveId) -> Result<()> {
+        match self.session_mut(session)?.archive(archive) {
+            Some(_) => Ok(()),
+            None => {
+                let message = format!("archive {archive} was not begun in session {session}");
+                Err(Error::new(ErrorKind::Usage, message))
+            }
+        }
+    }
+
+    /// Appends frames, behind whatever headers they need on their volume.
+    fn put(
+        &mut self,
+        session: Option<SessionId>,
+        subject: Subject,
+        pieces: Vec<Piece<'_>>,
+    ) -> Result<()> {
+        pieces.iter().try_for_each(Piece::check)?;
+        match self.try_put(session, subject, &pieces) {
+            Err(error) => Err(self.poison(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn try_put(
+        &mut self,
+        session: Option<SessionId>,
+        subject: Subject,
+        pieces: &[Piece<'_>],
+    ) -> Result<()> {
+        loop {
+            self.open_volume()?;
+            // Out of its place for a moment, beside the sessions that are borrowed.
+            let mut volume = self.volume.take().expect("it was just opened");
+            let begun = session.and_then(|session| {
+                self.sessions.iter().find(|begun| begun.header.session == session)
+            });
+            let headers = begun.map_or(Vec::new(), |begun| begun.introduce(subject, &volume));
+            let length_max = match volume.fresh {
+                true => u64::MAX,
+                false => self.config.volume_size.saturating_sub(self.reserve(&volume)),
+            };
+            let parts: Vec<_> = headers.iter().chain(pieces).map(Piece::parts).collect();
+            let before = volume.writer.length();
+            let appended = match parts.is_empty() {
+                true => Ok(Some(before)),
+                false => volume.writer.append(&parts, length_max),
+            };
+            if let Ok(Some(mut offset)) = appended {
+                for piece in headers.iter().chain(pieces) {
+                    if let Some(mut change) = piece.change.clone() {
+                        change.place(volume.number, offset);
+                        volume.note(&change);
+                        self.changes.push(change);
+                    }
+                    offset += piece.length();
+                }
+                volume.fresh &= parts.is_empty();
+                self.appended.bytes += offset - before;
+                self.waiting_since.get_or_insert_with(|| self.config.clock.elapsed());
+            }
+            self.volume = Some(volume);
+            match appended? {
+                Some(_) => return Ok(()),
+                None => self.close_volume()?,
+            }
+        }
+    }
+}

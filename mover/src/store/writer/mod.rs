@@ -1,0 +1,141 @@
+//! The one writer of a store: appends frames, and commits them.
+
+// In suggested reading order.
+mod piece;
+mod begun;
+mod volume;
+mod append;
+mod commit;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::catalog::{Catalog, Pool, Place, query};
+use super::change::Change;
+use super::config::StoreConfig;
+use super::lock::{self, Attempt, Lock};
+use super::open::{Store, look_at};
+use super::record::Acknowledged;
+use super::recovery::open_catalog;
+use super::volumes;
+use crate::{Error, ErrorKind, Result};
+
+use begun::BegunSession;
+pub(super) use piece::label;
+use volume::OpenVolume;
+
+/// Writes to a store. Everything that a [`Store`] answers, it answers too.
+///
+/// Dropping it without a commit loses only what was not acknowledged. After a failed write it
+/// refuses everything: what reached the volume is found when the store is opened again.
+pub struct StoreWriter {
+    store: Arc<Store>,
+    catalog: Catalog,
+    config: StoreConfig,
+    _lock: Lock,
+    /// None until something is appended, and between two volumes.
+    volume: Option<OpenVolume>,
+    /// The number of the volume to go on with, and where; or of one to be made, at 0.
+    next: (u32, u64),
+    sessions: Vec<BegunSession>,
+    /// Frames of the key groups' latest revisions: bodies, in order of first appearance.
+    groups: Vec<Vec<u8>>,
+    /// What the next commit tells the catalog.
+    changes: Vec<Change>,
+    appended: Acknowledged,
+    acknowledged: Acknowledged,
+    /// When the first of what is not committed was appended.
+    waiting_since: Option<Duration>,
+    failure: Option<(ErrorKind, String)>,
+}
+
+impl StoreWriter {
+    /// Takes the lock and recovers what an earlier writer left. `doing` is the command, which a
+    /// refusal to others names.
+    pub fn open(config: &StoreConfig, doing: &str) -> Result<StoreWriter> {
+        look_at(config)?;
+        let lock = match lock::acquire(&config.lock(), doing, config.clock.as_ref())? {
+            Attempt::Held(lock) => lock,
+            Attempt::Busy(error) | Attempt::Unwritable(error) => return Err(error),
+        };
+        let storage = config.storage();
+        let lengths = volumes::lengths(&storage)?;
+        let (id, label_faults) = volumes::identify(&storage, &lengths)?;
+        let catalog = open_catalog(config, &storage, id, &lengths)?;
+        let rows = query::volumes(&catalog.connection)?;
+        let lengths = volumes::lengths(&storage)?;
+        let last_file = lengths.keys().next_back().copied().unwrap_or(0);
+        let last_row = rows.iter().map(|row| row.number).max().unwrap_or(0);
+        let row = rows.iter().find(|row| row.number == last_file && last_file >= last_row);
+        let next = match row {
+            Some(row) if !row.closed => (row.number, row.indexed_length),
+            // An empty file is a volume that a crash left at its beginning.
+            None if lengths.get(&last_file) == Some(&0) => (last_file, 0),
+            _ => (last_file.max(last_row) + 1, 0),
+        };
+        let groups = query::groups(&catalog.connection)?.iter().map(piece::group).collect();
+        let pool = Pool::new(Place::File(config.catalog()), config.cache_size);
+        Ok(StoreWriter {
+            store: Arc::new(Store::new(config, storage, id, pool, label_faults)),
+            catalog,
+            config: config.clone(),
+            _lock: lock,
+            volume: None,
+            next,
+            sessions: Vec::new(),
+            groups,
+            changes: Vec::new(),
+            appended: Acknowledged::default(),
+            acknowledged: Acknowledged::default(),
+            waiting_since: None,
+            failure: None,
+        })
+    }
+
+    /// The store, for lookups and reads on other threads.
+    pub fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// What is durable and indexed of what this writer appended.
+    pub fn acknowledged(&self) -> Acknowledged {
+        self.acknowledged
+    }
+
+    fn healthy(&self) -> Result<()> {
+        match &self.failure {
+            Some((kind, message)) => {
+                let store = self.store.path.display();
+                let message = format!("store {store} is no longer written since {message}");
+                Err(Error::new(*kind, message).way_out("run the same command again"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the first failure: nothing is written after it.
+    fn poison(&mut self, error: Error) -> Error {
+        let number = self.volume.as_ref().map_or(self.next.0, |volume| volume.number);
+        let bytes = self.appended.bytes - self.acknowledged.bytes;
+        let what = match error.kind() {
+            ErrorKind::Full => "disk full while writing",
+            _ => "a failure while writing",
+        };
+        let message = format!("{what} volume {number:08}: {bytes} bytes were not acknowledged");
+        self.failure = Some((error.kind(), message.clone()));
+        let way_out = match error.kind() {
+            ErrorKind::Full => "free some space and run the same command again",
+            _ => "run the same command again",
+        };
+        Error::new(error.kind(), message).because(error).way_out(way_out)
+    }
+}
+
+impl Deref for StoreWriter {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}

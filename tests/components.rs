@@ -1,0 +1,157 @@
+//! Components of other people: an honest one works, and a hostile one harms nobody.
+
+use std::path::{Path, PathBuf};
+
+use crate::kit::component::{self, Behaviour, COMPLAINT};
+use crate::kit::{Machine, args, assert_same, tree};
+
+/// A machine with a tree, a store, and an archive that has to stay whole.
+fn prepare() -> (Machine, PathBuf, PathBuf) {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::sample(&source, 1);
+    machine.ok(args!["archive", source, "--to", store, "--name", "before"]);
+    (machine, store, source)
+}
+
+/// An archive with the component fails with `parts`, and nothing else is harmed.
+fn check(option: &str, name: &str, bytes: &[u8], parts: &[&str]) {
+    let (machine, store, source) = prepare();
+    let path = component::save(&machine.path(""), name, bytes);
+    let archive = args![
+        "archive",
+        source,
+        "--to",
+        store,
+        "--name",
+        "hostile",
+        option,
+        path,
+        "--reread",
+        "--verify",
+        "always",
+        "--chunk-size",
+        "64K",
+    ];
+    // New content: what is known already would not be encoded again.
+    tree::random_file(&source.join("new"), 77, 3 << 20);
+    machine.fails(2, &[&[name], parts].concat(), archive);
+    assert_unharmed(&machine, &store, &source);
+}
+
+fn assert_unharmed(machine: &Machine, store: &Path, source: &Path) {
+    let archives = machine.json(args!["list", store]).lines_of("archive");
+    let finished: Vec<_> =
+        archives.iter().filter(|archive| archive["status"] == "finished").collect();
+    assert_eq!(finished.len(), 1, "{archives:?}");
+    machine.ok(args!["verify", store, "--read"]);
+    machine.ok(args!["archive", source, "--to", store, "--name", "after"]);
+    assert_same(source, &machine.restore(store, "after", "after"));
+}
+
+#[test]
+fn an_honest_transform_and_an_honest_snoop_work() {
+    let (machine, store, source) = prepare();
+    let folder = machine.path("");
+    let stage = component::save(&folder, "same", &component::transform("same", Behaviour::Honest));
+    let snoop = component::save(&folder, "calm", &component::snoop("calm", Behaviour::Honest));
+    tree::random_file(&source.join("new"), 77, 3 << 20);
+    machine.ok(args![
+        "archive",
+        source,
+        "--to",
+        store,
+        "--name",
+        "a",
+        "--stage",
+        stage,
+        "--stage",
+        "zstd",
+        "--snoop",
+        snoop,
+        "--snoop",
+        "snoop-type",
+    ]);
+    // The store carries its components: the files are not needed any more.
+    std::fs::remove_file(stage).expect("it can be removed");
+    std::fs::remove_file(snoop).expect("it can be removed");
+    assert_same(&source, &machine.restore(&store, "a", "restored"));
+    machine.ok(args!["verify", store, "--read"]);
+}
+
+#[test]
+fn a_transform_that_traps_is_named() {
+    check("--stage", "trapper", &component::transform("trapper", Behaviour::Trap), &["trapped"]);
+}
+
+#[test]
+fn a_transform_that_loops_is_stopped() {
+    let bytes = component::transform("looper", Behaviour::Loop);
+    check("--stage", "looper", &bytes, &["passed its time limit"]);
+}
+
+#[test]
+fn a_transform_that_floods_is_stopped() {
+    let bytes = component::transform("flooder", Behaviour::Flood);
+    check("--stage", "flooder", &bytes, &["passed its output limit"]);
+}
+
+#[test]
+fn a_transform_that_takes_all_memory_is_stopped() {
+    let bytes = component::transform("glutton", Behaviour::MemoryBomb);
+    check("--stage", "glutton", &bytes, &["passed its memory limit"]);
+}
+
+#[test]
+fn a_transform_that_lies_is_found_out_before_the_plain_bytes_are_let_go() {
+    check("--stage", "liar", &component::transform("liar", Behaviour::Lie), &[]);
+    check("--stage", "swallower", &component::transform("swallower", Behaviour::Swallow), &[]);
+}
+
+#[test]
+fn what_a_transform_complains_of_is_passed_on() {
+    let bytes = component::transform("complainer", Behaviour::Fail);
+    check("--stage", "complainer", &bytes, &[COMPLAINT]);
+}
+
+#[test]
+fn a_transform_that_asks_for_wasi_is_refused_by_name() {
+    let bytes = component::transform_with_wasi("asker");
+    check("--stage", "asker", &bytes, &["asks for wasi:clocks/monotonic-clock@0.2.0"]);
+}
+
+#[test]
+fn a_component_of_another_track_is_refused_with_both_versions() {
+    let bytes = component::transform_of_track("stranger", "7.3");
+    check("--stage", "stranger", &bytes, &["7.3", "0.1"]);
+}
+
+#[test]
+fn what_is_no_component_or_has_no_manifest_is_refused() {
+    check("--stage", "unnamed", &component::without_manifest(), &["manifest"]);
+    check("--stage", "nonsense", b"this is not wasm", &[]);
+    check("--stage", "module", b"\0asm\x01\0\0\0", &[]);
+    check("--stage", "empty", b"", &[]);
+}
+
+#[test]
+fn a_component_in_another_role_is_refused() {
+    check("--stage", "misplaced", &component::snoop("misplaced", Behaviour::Honest), &["snoop"]);
+}
+
+#[test]
+fn a_snoop_that_traps_is_named() {
+    check("--snoop", "trapper", &component::snoop("trapper", Behaviour::Trap), &["trapped"]);
+}
+
+#[test]
+fn a_snoop_that_loops_is_stopped() {
+    let bytes = component::snoop("looper", Behaviour::Loop);
+    check("--snoop", "looper", &bytes, &["passed its time limit"]);
+}
+
+#[test]
+fn a_snoop_that_takes_all_memory_is_stopped() {
+    let bytes = component::snoop("glutton", Behaviour::MemoryBomb);
+    check("--snoop", "glutton", &bytes, &["passed its memory limit"]);
+}

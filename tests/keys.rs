@@ -1,0 +1,138 @@
+//! Who can read a store, and who can only write.
+
+use std::path::{Path, PathBuf};
+
+use crate::kit::machine::PASSPHRASE;
+use crate::kit::{Machine, args, assert_same, tree};
+use crate::round_trip::new_identity;
+
+/// A machine with an encrypted store and one archive in it.
+fn prepare() -> (Machine, PathBuf, PathBuf) {
+    let machine = Machine::new();
+    let (source, store) = (machine.path("source"), machine.path("store"));
+    tree::sample(&source, 1);
+    machine.ok(args!["init", store]);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
+    (machine, store, source)
+}
+
+fn other(passphrase: &str) -> Machine {
+    Machine::without_keys().variable("MOVER_PASSPHRASE", passphrase)
+}
+
+fn key_names(machine: &Machine, store: &Path) -> Vec<String> {
+    let lines = machine.json(args!["key", "list", store]).lines();
+    lines.iter().filter_map(|line| line["name"].as_str()).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_second_passphrase_opens_what_was_there_and_the_first_can_be_removed() {
+    let (machine, store, source) = prepare();
+    let first = key_names(&machine, &store);
+    assert_eq!(first.len(), 1, "{first:?}");
+    let file = machine.path("new");
+    tree::write(&file, "another passphrase\n");
+    machine.ok(args!["key", "add", store, "--new-passphrase-file", file, "--name", "second"]);
+    let names = key_names(&machine, &store);
+    assert!(names.len() == 2 && names.contains(&"second".to_owned()), "{names:?}");
+
+    let second = other("another passphrase");
+    assert_same(&source, &second.restore(&store, "a", "restored"));
+    second.ok(args!["key", "remove", store, first[0]]);
+    assert_eq!(key_names(&second, &store), ["second"]);
+    tree::write(&source.join("newer"), "x");
+    second.ok(args!["archive", source, "--to", store, "--name", "b"]);
+    assert_same(&source, &second.restore(&store, "b", "restored-b"));
+    // The old passphrase may know old keys; what came after it is closed.
+    let into = machine.path("closed");
+    let done = machine.run(args!["restore", store, "b", "--into", into]);
+    done.assert_code(&[2]);
+    assert!(!into.join("newer").exists());
+}
+
+#[test]
+fn the_last_key_cannot_be_removed() {
+    let (machine, store, _) = prepare();
+    let names = key_names(&machine, &store);
+    machine.fails(2, &[&names[0]], args!["key", "remove", store, names[0]]);
+    machine.fails(2, &["no-such-key"], args!["key", "remove", store, "no-such-key"]);
+    assert_eq!(key_names(&machine, &store), names);
+}
+
+#[test]
+fn a_recipient_that_is_added_opens_the_store_with_its_identity() {
+    let (machine, store, source) = prepare();
+    let identity = machine.path("identity");
+    let recipient = new_identity(&identity);
+    machine.ok(args!["key", "add", store, "--recipient", recipient, "--name", "mine"]);
+    let listed = machine.ok(args!["key", "list", store]).stdout;
+    assert!(listed.contains("mine") && listed.contains(&recipient), "{listed}");
+    let other = Machine::without_keys().global(args!["--identity", identity]);
+    assert_same(&source, &other.restore(&store, "a", "restored"));
+}
+
+#[test]
+fn an_exported_key_opens_the_store_and_age_knows_it() {
+    let (machine, store, source) = prepare();
+    let exported = machine.path("exported");
+    tree::write(&exported, machine.ok(args!["key", "export", store]).stdout);
+    let other = Machine::without_keys().global(args!["--identity", exported]);
+    assert_same(&source, &other.restore(&store, "a", "restored"));
+    let recipient =
+        crate::kit::output_of(crate::kit::tool("age-keygen", "age").arg("-y").arg(&exported));
+    assert!(recipient.starts_with("age1"), "{recipient}");
+}
+
+#[test]
+fn a_machine_that_can_only_write_writes_incrementally_and_reads_nothing() {
+    let reader = Machine::without_keys();
+    let identity = reader.path("identity");
+    let recipient = new_identity(&identity);
+    let reader = reader.global(args!["--identity", identity]);
+
+    let writer = Machine::without_keys();
+    let (source, store) = (writer.path("source"), writer.path("store"));
+    tree::sample(&source, 1);
+    tree::settle();
+    writer.ok(args!["init", store, "--recipient", recipient]);
+    writer.ok(args!["archive", source, "--to", store, "--name", "a"]);
+    let second = writer.json(args!["archive", source, "--to", store, "--name", "b"]);
+    assert_eq!(second.number("bytes_read"), 0, "{second:?}");
+    let into = writer.path("restored");
+    writer.fails(2, &["key"], args!["restore", store, "b", "--into", into]);
+    writer.fails(2, &["key"], args!["list", store, "b"]);
+    // Names of archives are in the clear, and what is stored can be checked.
+    assert_eq!(writer.json(args!["list", store]).lines_of("archive").len(), 2);
+    writer.ok(args!["verify", store]);
+    assert_same(&source, &reader.restore(&store, "a", "restored-a"));
+    assert_same(&source, &reader.restore(&store, "b", "restored-b"));
+
+    // Without its record it reads again, and nothing is wrong with what it writes.
+    std::fs::remove_dir_all(writer.path("state/mover/stores")).expect("it can be removed");
+    writer.ok(args!["archive", source, "--to", store, "--name", "c"]);
+    assert_same(&source, &reader.restore(&store, "c", "restored-c"));
+}
+
+#[test]
+fn several_recipients_can_each_read() {
+    let machine = Machine::without_keys();
+    let identities = [machine.path("one"), machine.path("two")];
+    let recipients = identities.each_ref().map(|path| new_identity(path));
+    let (source, store) = (machine.path("source"), machine.path("store"));
+    tree::sample(&source, 1);
+    machine.ok(args!["init", store, "--recipient", recipients[0], "--recipient", recipients[1],]);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
+    for identity in identities {
+        let reader = Machine::without_keys().global(args!["--identity", identity]);
+        assert_same(&source, &reader.restore(&store, "a", "restored"));
+    }
+}
+
+#[test]
+fn a_passphrase_comes_from_a_file_too() {
+    let (machine, store, source) = prepare();
+    let file = machine.path("passphrase");
+    tree::write(&file, format!("{PASSPHRASE}\n"));
+    let other = Machine::without_keys().global(args!["--passphrase-file", file]);
+    assert_same(&source, &other.restore(&store, "a", "restored"));
+}
