@@ -1,7 +1,7 @@
 //! A machine of its own for a test: the binary, its state, its keys, and a folder for everything.
 //!
-//! Compiled code is cached in one folder for all tests, because compiling takes seconds; all else is
-//! new and goes with the machine.
+//! Compiled code is cached in one folder for all tests, because compiling takes seconds;
+//! all else is new and goes with the machine.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

@@ -192,17 +192,14 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         Ok(())
     }
 
-    /// Adds content that is known to lie somewhere: that of an unchanged file.
-    pub fn reuse(&mut self, extents: &[Extent]) -> Result<()> {
-        let mut offset = 0;
+    /// Notes what an unchanged file needs. Nothing of it goes into the stream: it stands in the
+    /// index alone, so that a further archive of a tree costs what has changed in it (SPEC 6.3).
+    pub fn reuse(&mut self, extents: &[Extent]) {
         for extent in extents {
-            match extent {
-                Extent::Hole(length) => self.hole(offset, *length)?,
-                Extent::Data(run) => self.refer(offset, *run)?,
+            if let Extent::Data(run) = extent {
+                self.needs.insert(run.chunk);
             }
-            offset += extent.length();
         }
-        Ok(())
     }
 
     /// Closes the entry.

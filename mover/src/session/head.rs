@@ -269,10 +269,7 @@ impl<'a, S: ChunkSink, K: KnownBlocks> Head<'a, S, K> {
 
     fn pack_unchanged(&mut self, number: u64, previous: IndexEntry) -> Result<()> {
         let IndexEntry { entry, extents, verdict, faulty, findings, .. } = previous;
-        self.parts.packer.begin(number, &entry)?;
-        self.parts.packer.reuse(&extents)?;
-        let end = EntryEnd { size: entry.size, verdict, faulty };
-        self.parts.packer.end(end, &findings)?;
+        self.parts.packer.reuse(&extents);
         let linked = Linked { extents, verdict, faulty, findings, size: entry.size };
         if entry.link_group != 0 {
             self.links.insert(entry.link_group, linked.clone());

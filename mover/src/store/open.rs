@@ -132,7 +132,7 @@ fn recovered(config: &StoreConfig, storage: &Arc<dyn Storage>, id: StoreId) -> R
     Ok(pool)
 }
 
-fn in_memory(
+pub(super) fn in_memory(
     config: &StoreConfig,
     storage: &Arc<dyn Storage>,
     store: StoreId,

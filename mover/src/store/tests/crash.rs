@@ -1,0 +1,134 @@
+//! The power fails, the program is killed or the disk is full, at every operation of a session.
+
+use std::collections::BTreeSet;
+
+use super::{Log, Rig, check, rows, session};
+use crate::ErrorKind;
+use crate::media::FakeStorage;
+use crate::store::rebuild;
+
+/// Runs the session on a new store, which `prepare` has doomed.
+fn doomed(prepare: impl FnOnce(&FakeStorage)) -> (Rig, Log, Option<crate::Error>) {
+    let rig = Rig::new();
+    let mut log = Log::default();
+    let mut writer = rig.writer().unwrap();
+    prepare(&rig.storage);
+    let outcome = session(&mut writer, 1, &mut log);
+    (rig, log, outcome.err())
+}
+
+/// Operations of the session, behind those of making the store.
+fn operations() -> std::ops::Range<u64> {
+    let made = Rig::new().storage.operations();
+    let (rig, log, error) = doomed(|_| {});
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(log.acknowledged, log.appended.len());
+    made..rig.storage.operations()
+}
+
+/// Opens what is left, checks it, and writes another session on top.
+fn survives(rig: &Rig, log: &Log, what: &str) {
+    let described = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        check(&rig.store(), log);
+        let second = rig.archive(2);
+        let store = rig.store();
+        check(&store, log);
+        check(&store, &second);
+        let live = rows(rig.folder.path());
+        rebuild(&rig.config).unwrap();
+        let faults = |rows: Vec<String>| -> BTreeSet<String> {
+            rows.into_iter().filter(|row| !row.starts_with("faults")).collect()
+        };
+        assert_eq!(faults(rows(rig.folder.path())), faults(live));
+    }));
+    if let Err(panic) = described {
+        eprintln!("after {what}");
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// The catalog of a crashed writer claims only what no crash can take.
+fn claims_only_what_is_durable(rig: &Rig) {
+    let path = rig.folder.path().join("catalog.sqlite");
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let mut statement = connection.prepare("SELECT number, indexed_length FROM volumes").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
+    for row in rows.unwrap() {
+        let (number, indexed_length) = row.unwrap();
+        let durable = rig.storage.durable_length(&crate::media::volume_file(number));
+        assert!(indexed_length as u64 <= durable, "volume {number}: {indexed_length} > {durable}");
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_power_loss_at_every_operation() {
+    for operation in operations() {
+        let (rig, log, error) = doomed(|storage| storage.stop_at(operation));
+        assert!(error.is_some(), "operation {operation} never came");
+        claims_only_what_is_durable(&rig);
+        for seed in 0..3 {
+            let what = format!("power loss in operation {operation}, seed {seed}");
+            let crashed = rig.storage.crash(seed);
+            survives(&Rig::on(crashed.kill()), &log, &format!("{what}, without catalog"));
+            survives(&rig.with_volumes(crashed), &log, &what);
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill_at_every_operation() {
+    for operation in operations() {
+        let (rig, log, _) = doomed(|storage| storage.stop_at(operation));
+        let what = format!("kill in operation {operation}");
+        survives(&Rig::on(rig.storage.kill()), &log, &format!("{what}, without catalog"));
+        survives(&rig.with_volumes(rig.storage.kill()), &log, &what);
+    }
+}
+
+#[test]
+fn a_second_crash_during_recovery_loses_nothing() {
+    for operation in operations().step_by(3) {
+        let (rig, log, _) = doomed(|storage| storage.stop_at(operation));
+        for second in 0..4 {
+            let crashed = rig.with_volumes(rig.storage.crash(operation));
+            crashed.storage.stop_at(second);
+            // It may or may not come to the operation that fails.
+            let _ = crashed.writer().and_then(|mut writer| {
+                session(&mut writer, 3, &mut Log::default())
+            });
+            claims_only_what_is_durable(&crashed);
+            let what = format!("power loss in {operation} and again in {second}");
+            survives(&crashed.with_volumes(crashed.storage.crash(second)), &log, &what);
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_at_any_operation_is_named_and_loses_nothing() {
+    for operation in operations() {
+        let (rig, log, error) = doomed(|storage| storage.full_at(operation));
+        // The last operations may be syncs, which take no room.
+        let Some(error) = error else { continue };
+        assert_eq!(error.kind(), ErrorKind::Full, "{error}");
+        let text = error.to_string();
+        assert!(text.starts_with("disk full while writing volume 0000000"), "{text}");
+        assert!(text.contains("bytes were not acknowledged"), "{text}");
+        assert_eq!(error.hint(), Some("free some space and run the same command again"));
+        rig.storage.free();
+        survives(&rig, &log, &format!("a full disk at operation {operation}"));
+    }
+}
+
+#[test]
+fn a_writer_refuses_everything_after_a_failed_write() {
+    let rig = Rig::new();
+    let mut writer = rig.writer().unwrap();
+    rig.storage.full_at(0);
+    let mut log = Log::default();
+    session(&mut writer, 1, &mut log).unwrap_err();
+    rig.storage.free();
+    let error = writer.commit().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full);
+    assert!(error.to_string().contains("no longer written since disk full"), "{error}");
+    assert_eq!(session(&mut writer, 2, &mut log).unwrap_err().kind(), ErrorKind::Full);
+}

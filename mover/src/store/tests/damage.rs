@@ -1,0 +1,201 @@
+//! Bits turn, files are cut and lost: what is hurt is named, and the rest can be read.
+
+use format::{ChunkId, FrameKind, Prefix};
+
+use super::{Log, Rig, check, group};
+use crate::ErrorKind;
+use crate::media::{FakeStorage, Payloads, Scan, Scanned, VolumeReader, volume_file};
+use crate::store::{FaultKind, Store};
+
+struct Place {
+    volume: u32,
+    offset: u64,
+    prefix: Prefix,
+}
+
+fn frames(storage: &FakeStorage, volumes: u32) -> Vec<Place> {
+    let mut places = Vec::new();
+    for volume in 1..=volumes {
+        let reader = VolumeReader::open(storage, &volume_file(volume)).unwrap();
+        let mut scan = Scan::new(reader, 0, Payloads::Check).unwrap();
+        while let Some(step) = scan.next().unwrap() {
+            let Scanned::Frame { offset, frame } = step else { panic!("{step:?}") };
+            places.push(Place { volume, offset, prefix: frame.prefix });
+        }
+    }
+    places
+}
+
+fn volume_count(store: &Store) -> u32 {
+    store.volumes().unwrap().len() as u32
+}
+
+/// Chunks that cannot be read, each refused by name.
+fn unreadable(store: &Store, log: &Log, volume: u32) -> Vec<ChunkId> {
+    let mut unreadable = Vec::new();
+    for (chunk, payload) in &log.appended {
+        match store.read_chunk(chunk) {
+            Ok(read) => assert_eq!(read.payload, *payload),
+            Err(error) => {
+                let text = error.to_string();
+                assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Missing), "{text}");
+                assert!(text.contains(&chunk.to_string()), "{text}");
+                if error.kind() == ErrorKind::Damaged {
+                    assert!(text.contains(&format!("volume {volume:08} at 0x")), "{text}");
+                }
+                unreadable.push(*chunk);
+            }
+        }
+    }
+    unreadable
+}
+
+#[test]
+fn a_bit_that_turns_anywhere_is_named_and_hurts_one_chunk_at_most() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let volumes = volume_count(&rig.store());
+    for Place { volume, offset, prefix } in frames(&rig.storage, volumes) {
+        let body = offset + Prefix::LEN as u64;
+        let mut bits = vec![offset + 3, offset + 20, body + u64::from(prefix.body_length) / 2];
+        if prefix.payload_length > 0 {
+            bits.push(body + u64::from(prefix.body_length) + u64::from(prefix.payload_length) / 2);
+        }
+        for at in bits {
+            let what = format!("{:?} in volume {volume} at {at:#x}", prefix.kind);
+            let hurt = rig.with_volumes(rig.storage.kill());
+            hurt.storage.flip(&volume_file(volume), at, 2);
+            let store = hurt.store();
+            let lost = unreadable(&store, &log, volume);
+            let verified =
+                log.appended.iter().filter(|(chunk, _)| store.verify_chunk(chunk).is_err());
+            let is_chunk =
+                matches!(prefix.kind, FrameKind::ChunkHeader | FrameKind::ChunkFooter);
+            assert_eq!(verified.count(), usize::from(is_chunk), "{what}");
+            assert_eq!(lost.len(), usize::from(prefix.kind == FrameKind::ChunkHeader), "{what}");
+            let bare = hurt.without_catalog();
+            let store = bare.store();
+            let lost = unreadable(&store, &log, volume);
+            assert_eq!(lost.len(), usize::from(prefix.kind == FrameKind::ChunkHeader), "{what}");
+            // A rebuild steps over the payloads of volumes that were synced; reading finds those.
+            let named = store.faults().unwrap().iter().any(|fault| fault.volume == volume);
+            let bulk = matches!(prefix.kind, FrameKind::ChunkHeader | FrameKind::Component);
+            let stepped_over = bulk && at >= body + u64::from(prefix.body_length);
+            assert!(named || stepped_over, "{what}");
+            check(&store, &bare.archive(2));
+        }
+    }
+}
+
+#[test]
+fn a_single_damaged_label_is_told_and_the_store_stays_readable() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    rig.storage.flip(&volume_file(2), 40, 1);
+    let store = rig.store();
+    check(&store, &log);
+    let faults = store.faults().unwrap();
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].to_string().starts_with("00000002.volume: "), "{}", faults[0]);
+}
+
+#[test]
+fn a_store_without_any_readable_label_is_refused() {
+    let rig = Rig::new();
+    rig.storage.flip(&volume_file(1), 40, 1);
+    let error = Store::open(&rig.config).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert!(error.to_string().contains("00000001.volume"), "{error}");
+    assert!(error.hint().is_some());
+}
+
+#[test]
+fn a_newer_format_is_refused_as_such() {
+    let rig = Rig::new();
+    let mut bytes = rig.storage.bytes(&volume_file(1));
+    bytes[8] += 1;
+    // The prefix's own checksum has to agree: else it is damage, not the future.
+    let crc = crc_of(&bytes[..28]);
+    bytes[28..32].copy_from_slice(&crc.to_le_bytes());
+    let storage = FakeStorage::new();
+    let mut file = crate::media::Storage::create(&storage, &volume_file(1)).unwrap();
+    file.write(&bytes).unwrap();
+    let error = Store::open(&Rig::on(storage).config).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("use a newer mover"), "{error}");
+}
+
+/// CRC-32C, bit by bit.
+fn crc_of(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 * (crc & 1)))
+    })
+}
+
+#[test]
+fn a_cut_volume_is_a_named_fault_and_its_chunks_are_missing() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let volumes = volume_count(&rig.store());
+    let cut = rig.with_volumes(rig.storage.kill());
+    cut.storage.cut(&volume_file(2), 3_000);
+    let store = cut.store();
+    let faults = store.faults().unwrap();
+    assert_eq!((faults[0].volume, faults[0].kind), (2, FaultKind::Cut));
+    let lost = unreadable(&store, &log, 2);
+    assert!(!lost.is_empty());
+    for chunk in &lost {
+        assert_eq!(store.read_chunk(chunk).unwrap_err().kind(), ErrorKind::Missing);
+        let (_, _, footer) =
+            super::chunk(*chunk, Default::default(), format::ContextPlace::Run(0));
+        for block in footer.blocks {
+            assert_eq!(store.lookup_block(&block.identity).unwrap(), None);
+        }
+    }
+    let ends = store.stream_ends(&lost[0].archive).unwrap();
+    assert!(ends.iter().any(|end| end.complete < end.next), "{ends:?}");
+    check(&store, &cut.archive(2));
+    // The last volume, cut: nothing is appended where acknowledged bytes are gone.
+    let cut = rig.with_volumes(rig.storage.kill());
+    cut.storage.cut(&volume_file(volumes), 2_000);
+    check(&cut.store(), &cut.archive(2));
+    assert_eq!(cut.storage.bytes(&volume_file(volumes)).len(), 2_000);
+}
+
+#[test]
+fn a_missing_volume_is_a_named_fault_until_it_comes_back() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let lame = rig.with_volumes(rig.storage.kill());
+    let file = volume_file(2);
+    lame.storage.remove(&file);
+    let store = lame.store();
+    assert_eq!(store.faults().unwrap()[0].kind, FaultKind::Missing);
+    assert!(!unreadable(&store, &log, 2).is_empty());
+    let second = lame.archive(2);
+    check(&lame.store(), &second);
+    let bytes = rig.storage.bytes(&file);
+    crate::media::Storage::create(&lame.storage, &file).unwrap().write(&bytes).unwrap();
+    let store = lame.store();
+    assert!(store.faults().unwrap().is_empty(), "{:?}", store.faults());
+    check(&store, &log);
+    check(&store, &second);
+}
+
+#[test]
+fn a_volume_of_another_store_is_refused_by_name() {
+    let rig = Rig::new();
+    rig.archive(1);
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = crate::store::StoreConfig::new(folder.path());
+    let strange = FakeStorage::new();
+    config.storage = Some(std::sync::Arc::new(strange.clone()));
+    Store::create(&config, &group(1)).unwrap();
+    let bytes = strange.bytes(&volume_file(1));
+    let mixed = rig.with_volumes(rig.storage.kill());
+    let file = volume_file(9);
+    crate::media::Storage::create(&mixed.storage, &file).unwrap().write(&bytes).unwrap();
+    let error = Store::open(&mixed.config).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("00000009.volume is volume 1 of store"), "{error}");
+}
