@@ -108,12 +108,15 @@ fn a_store_is_not_made_twice() {
 #[test]
 fn a_store_of_a_newer_format_is_left_alone() {
     let (machine, store, source) = prepare();
+    let sound = volume::bytes(&store);
     volume::set_version(&store, 999);
     volume::forget_catalog(&store);
     let before = volume::bytes(&store);
     check_all(&machine, &store, &["version", "999"]);
     assert!(volume::bytes(&store) == before, "not a byte has changed");
-    volume::set_version(&store, format::VERSION);
+    for (path, bytes) in sound {
+        fs::write(path, bytes).expect("a volume can be written");
+    }
     volume::forget_catalog(&store);
     assert_same(&source, &machine.restore(&store, "a", "restored"));
 }
@@ -149,7 +152,7 @@ fn an_archive_that_is_not_there_is_named() {
     assert_same(&source, &machine.restore(&store, "a", "restored"));
     let none = machine.path("empty-store");
     machine.ok(args!["init", none, "--no-encryption"]);
-    machine.fails(2, &["latest"], args!["list", none, "latest"]);
+    machine.fails(2, &["empty-store"], args!["list", none, "latest"]);
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn options_that_make_no_sense_are_named() {
     machine.fails(2, &["level"], archive(args!["--stage", r#"zstd={"level":99}"#]));
     machine.fails(2, &["JSON"], archive(args!["--stage", "zstd={level"]));
     machine.fails(2, &["key"], archive(args!["--stage", "chacha20poly1305"]));
-    machine.fails(2, &["glob"], archive(args!["--exclude", "a[b"]));
+    machine.fails(2, &["glob"], archive(args!["--exclude", "[z-a]"]));
     let globs = machine.path("no-globs");
     machine.fails(2, &["no-globs"], archive(args!["--exclude-from", globs]));
     // These never get past the parsing of arguments, which has words of its own.
@@ -234,11 +237,12 @@ fn a_flipped_bit_anywhere_is_found_and_everything_else_comes_back() {
         let offset = usize::try_from(random.below(sound.len() as u64)).expect("it fits");
         let place = volume::frames(&sound).into_iter().rfind(|place| place.offset <= offset);
         let at = format!("seed {seed}, byte {offset}, in {place:?}");
-        volume::flip(&path, offset, number as u8);
         // Both with the catalog that knows better, and with nothing but the volume.
-        if number % 2 == 0 {
-            volume::forget_catalog(&store);
+        volume::forget_catalog(&store);
+        if number % 2 == 1 {
+            machine.ok(args!["list", store]);
         }
+        volume::flip(&path, offset, number as u8);
         let verified = machine.run(args!["--json", "verify", store, "--read"]);
         assert_eq!(verified.code, 1, "{at}: {verified:?}");
         assert!(verified.number("damaged") > 0, "{at}: {verified:?}");

@@ -26,7 +26,10 @@ fn completions_and_man_pages_come_out() {
     let machine = Machine::without_keys();
     for shell in ["bash", "zsh", "fish"] {
         let script = machine.ok(args!["completions", shell]).stdout;
-        assert!(script.contains("archive") && script.contains("one-file-system"), "{shell}: {script}");
+        assert!(
+            script.contains("archive") && script.contains("one-file-system"),
+            "{shell}: {script}"
+        );
     }
     let folder = machine.path("man");
     machine.ok(args!["man", folder]);

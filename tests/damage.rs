@@ -157,6 +157,24 @@ impl Scene {
         format!("{harm:?} at {offset} of {path:?}")
     }
 
+    /// Harms a part, and checks what verify and restore make of it.
+    fn check(&self, harm: Harm, part: Part, forget: bool, missing_max: usize) {
+        let at = format!("{} ({part:?}, catalog gone: {forget})", self.harm(harm, part));
+        if forget {
+            volume::forget_catalog(&self.store);
+        }
+        let verified = self.machine.run(args!["--json", "verify", self.store, "--read"]);
+        // A volume that is gone without a trace, catalog and all, can only be seen by what the
+        // others need of it.
+        if harm == Harm::Flip || !forget {
+            assert_eq!(verified.code, 1, "{at}: {verified:?}");
+            assert!(verified.number("damaged") > 0, "{at}: {verified:?}");
+            assert!(!verified.stderr.is_empty(), "{at}: what is damaged is named");
+        }
+        let missing: usize = self.sources.iter().map(|source| self.restore(source, &at)).sum();
+        assert!(missing <= missing_max, "{at}: {missing} files are missing");
+    }
+
     /// Restores an archive, checks that nothing wrong came out, and gives how much is missing.
     fn restore(&self, source: &Path, at: &str) -> usize {
         let into = self.machine.path("restored");
@@ -182,28 +200,20 @@ fn name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).expect("it has a name")
 }
 
+/// Harms every part, with the catalog and without; all that goes wrong is told, not the first alone.
 fn check(harm: Harm, missing_max: usize) {
     let scene = Scene::new();
+    let mut wrong = Vec::new();
     for part in PARTS {
         for forget in [false, true] {
-            let at = format!("{} ({part:?}, catalog gone: {forget})", scene.harm(harm, part));
-            if forget {
-                volume::forget_catalog(&scene.store);
+            let case = || scene.check(harm, part, forget, missing_max);
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(case)).is_err() {
+                wrong.push(format!("{part:?}, catalog gone: {forget}"));
             }
-            let verified = scene.machine.run(args!["--json", "verify", scene.store, "--read"]);
-            // A volume that is gone without a trace, catalog and all, can only be seen by what
-            // the others need of it.
-            if !(harm != Harm::Flip && forget) {
-                assert_eq!(verified.code, 1, "{at}: {verified:?}");
-                assert!(verified.number("damaged") > 0, "{at}: {verified:?}");
-                assert!(!verified.stderr.is_empty(), "{at}: what is damaged is named");
-            }
-            let missing: usize =
-                scene.sources.iter().map(|source| scene.restore(source, &at)).sum();
-            assert!(missing <= missing_max, "{at}: {missing} files are missing");
             scene.heal();
         }
     }
+    assert!(wrong.is_empty(), "{harm:?} of {wrong:#?}");
     scene.machine.ok(args!["verify", scene.store, "--read"]);
 }
 

@@ -71,7 +71,7 @@ fn a_file_and_a_folder_that_cannot_be_read_are_named_and_the_rest_is_archived() 
     tree::write(&source.join("locked-file"), "x");
     tree::write(&source.join("locked-folder/inside"), "x");
     for name in ["locked-file", "locked-folder"] {
-        let none = fs::Permissions::from_mode(0);
+        let none = fs::Permissions::from_mode(0o0);
         fs::set_permissions(source.join(name), none).expect("a mode can be set");
     }
     // Root without the right to pass over modes is like everybody else.

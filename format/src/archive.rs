@@ -238,3 +238,81 @@ impl ArchiveDrop {
         Ok(ArchiveDrop { archive, dropped })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn framings_are_known() {
+        let header = ArchiveHeader {
+            archive: ArchiveId([1; 16]),
+            session: SessionId([2; 16]),
+            name: "n".to_owned(),
+            source: [0; 32],
+            started: Timestamp::default(),
+            parent: ArchiveId::default(),
+            framing: Framing::Both,
+        };
+        let mut bytes = Vec::new();
+        header.encode(&mut bytes);
+        assert_eq!(ArchiveHeader::decode(&bytes), Ok(header));
+        *bytes.last_mut().expect("not empty") = 4;
+        let error = Error::Unknown { what: "framing", value: 4 };
+        assert_eq!(ArchiveHeader::decode(&bytes), Err(error));
+    }
+
+    fn again(needs: &[(u32, u64, u64)], withheld: &[u32]) -> Result<ArchiveFooter> {
+        let archive = ArchiveId::default();
+        let range = |(stream, first, count): &(u32, u64, u64)| ChunkRange {
+            archive,
+            stream: StreamNumber(*stream),
+            first: *first,
+            count: *count,
+        };
+        let withheld_block =
+            |ordinal: &u32| Withheld { chunk: ChunkId::default(), ordinal: *ordinal };
+        let footer = ArchiveFooter {
+            needs: needs.iter().map(range).collect(),
+            withheld: withheld.iter().map(withheld_block).collect(),
+            ..ArchiveFooter::default()
+        };
+        let (mut body, mut payload) = (Vec::new(), Vec::new());
+        footer.encode(&mut body, &mut payload);
+        let read = ArchiveFooter::decode(&body, &payload)?;
+        assert_eq!(read, footer);
+        Ok(read)
+    }
+
+    #[test]
+    fn lists_ascend_and_ranges_are_sound() {
+        let end = limits::CHUNK_NUMBER_MAX + 1;
+        for sound in [&[(0, 0, 1), (0, 1, 2), (1, 0, end)][..], &[(0, end - 1, 1)]] {
+            assert!(again(sound, &[3, 4]).is_ok());
+        }
+        let wrong: [&[(u32, u64, u64)]; 7] = [
+            &[(0, 0, 0)],
+            &[(0, 1, end)],
+            &[(0, u64::MAX, 2)],
+            &[(0, 1, u64::MAX)],
+            &[(0, 0, 2), (0, 1, 1)],
+            &[(0, 1, 1), (0, 0, 1)],
+            &[(1, 0, 1), (0, 0, 1)],
+        ];
+        for wrong in wrong {
+            assert!(matches!(again(wrong, &[]), Err(Error::Invalid { .. })), "{wrong:?}");
+        }
+        for wrong in [[3, 3], [4, 3]] {
+            assert!(matches!(again(&[], &wrong), Err(Error::Invalid { .. })));
+        }
+    }
+
+    #[test]
+    fn a_lying_count_of_needs_is_refused() {
+        let (mut body, mut payload) = (Vec::new(), Vec::new());
+        ArchiveFooter::default().encode(&mut body, &mut payload);
+        payload[..4].copy_from_slice(&1_000_000_u32.to_le_bytes());
+        let error = ArchiveFooter::decode(&body, &payload);
+        assert!(matches!(error, Err(Error::Truncated { needed: 36_000_000, .. })));
+    }
+}

@@ -44,3 +44,45 @@ impl Binding<'_> {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_counts() {
+        let digests = [[1; 32], [2; 32], [3; 32], [4; 32]].map(Digest);
+        let chain = [(digests[0], digests[1]), (digests[2], digests[3])];
+        let exchanged = [(digests[1], digests[0]), (digests[2], digests[3])];
+        let binding = Binding {
+            chunk: ChunkId::default(),
+            kind: crate::ChunkKind::Data,
+            epoch: 0,
+            plain_length: 0,
+            position: 0,
+            chain: &chain,
+        };
+        let mut seen = vec![binding.encode()];
+        assert_eq!(seen[0].len(), 51 + 64 * 2);
+        let changes: [fn(&mut Binding<'_>); 8] = [
+            |binding| binding.chunk.archive.0[15] = 1,
+            |binding| binding.chunk.stream.0 = 1,
+            |binding| binding.chunk.number = 1,
+            |binding| binding.kind = crate::ChunkKind::IndexPage,
+            |binding| binding.epoch = 1,
+            |binding| binding.plain_length = 1,
+            |binding| binding.position = 1,
+            |binding| binding.chain = &binding.chain[..1],
+        ];
+        for change in changes {
+            let mut other = binding.clone();
+            change(&mut other);
+            seen.push(other.encode());
+        }
+        seen.push(Binding { chain: &exchanged, ..binding }.encode());
+        let all = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), all);
+    }
+}

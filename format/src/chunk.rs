@@ -355,3 +355,117 @@ impl RunFooter {
         Ok(RunFooter { header, chunks })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> ChunkHeader {
+        let stage = |plain_length, nonce| StageRecord { plain_length, nonce };
+        ChunkHeader {
+            chunk: ChunkId::default(),
+            session: SessionId::default(),
+            kind: ChunkKind::Data,
+            plain_length: 100,
+            stages: vec![stage(100, Vec::new()), stage(64, vec![9; 24])],
+            context: ContextPlace::Here(Context { chain: vec![0, 1], ..Context::default() }),
+        }
+    }
+
+    fn again(header: &ChunkHeader) -> Result<ChunkHeader> {
+        let mut bytes = Vec::new();
+        header.encode(&mut bytes);
+        ChunkHeader::decode(&bytes)
+    }
+
+    #[test]
+    fn a_header_agrees_with_itself() {
+        assert_eq!(again(&header()), Ok(header()));
+        let mut wrong = header();
+        wrong.stages[0].plain_length = 99;
+        assert!(matches!(again(&wrong), Err(Error::Invalid { .. })));
+        let mut wrong = header();
+        wrong.stages.pop();
+        assert!(matches!(again(&wrong), Err(Error::Invalid { .. })));
+        let mut wrong = header();
+        wrong.stages[1].plain_length = limits::FRAME_PAYLOAD_LENGTH_MAX + 1;
+        assert!(matches!(again(&wrong), Err(Error::Limit { what: "stage", .. })));
+    }
+
+    #[test]
+    fn the_index_stands_in_its_stream_and_nothing_else_does() {
+        let index = ChunkId { stream: StreamNumber::INDEX, ..ChunkId::default() };
+        let page = ChunkHeader { kind: ChunkKind::IndexPage, ..header() };
+        assert!(matches!(again(&page), Err(Error::Invalid { .. })));
+        assert!(again(&ChunkHeader { chunk: index, ..page }).is_ok());
+        assert!(again(&ChunkHeader { chunk: index, ..header() }).is_err());
+    }
+
+    #[test]
+    fn codes_and_lengths_are_known() {
+        let mut bytes = Vec::new();
+        header().encode(&mut bytes);
+        let check = |at: usize, value: u8, expected: fn(&Error) -> bool| {
+            let mut bytes = bytes.clone();
+            bytes[at] = value;
+            let error = ChunkHeader::decode(&bytes).expect_err("it was changed");
+            assert!(expected(&error), "{error}");
+        };
+        check(44, 4, |error| matches!(error, Error::Unknown { what: "chunk kind", .. }));
+        check(45, 3, |error| matches!(error, Error::Unknown { what: "context place", .. }));
+        check(49, 2, |error| matches!(error, Error::Limit { what: "chunk", .. }));
+        check(50, 17, |error| matches!(error, Error::Limit { what: "chain", .. }));
+        check(56, 65, |error| matches!(error, Error::Limit { limit: 64, .. }));
+    }
+
+    #[test]
+    fn a_chain_past_the_limit_is_not_written() {
+        let long = ChunkHeader { stages: vec![StageRecord::default(); 17], ..header() };
+        assert!(std::panic::catch_unwind(|| again(&long)).is_err());
+    }
+
+    #[test]
+    fn lists_of_a_footer_ascend_and_their_counts_do_not_lie() {
+        let again = |ordinals: &[u32], length, needs: &[u64]| {
+            let identity = BlockIdentity::default();
+            let block = |ordinal: &u32| BlockEntry { ordinal: *ordinal, length, identity };
+            let need = |number: &u64| ChunkId { number: *number, ..ChunkId::default() };
+            let footer = ChunkFooter {
+                chunk: ChunkId::default(),
+                context: None,
+                blocks: ordinals.iter().map(block).collect(),
+                needs: needs.iter().map(need).collect(),
+            };
+            let (mut body, mut payload) = (Vec::new(), Vec::new());
+            footer.encode(&mut body, &mut payload);
+            assert!(ChunkFooter::decode(&body, &payload[..payload.len() - 1]).is_err());
+            ChunkFooter::decode(&body, &payload)
+        };
+        assert!(again(&[0, 2], 9, &[0, 1]).is_ok());
+        assert!(matches!(again(&[2, 0], 9, &[]), Err(Error::Invalid { .. })));
+        assert!(matches!(again(&[2, 2], 9, &[]), Err(Error::Invalid { .. })));
+        assert!(matches!(again(&[], 9, &[1, 1]), Err(Error::Invalid { .. })));
+        let over = again(&[0], limits::BLOCK_LENGTH_MAX + 1, &[]);
+        assert!(matches!(over, Err(Error::Limit { .. })));
+    }
+
+    #[test]
+    fn a_run_lists_its_chunks_in_order_from_the_first() {
+        let again = |numbers: &[u64]| {
+            let first = ChunkId { number: 4, ..ChunkId::default() };
+            let header =
+                RunHeader { first, session: SessionId::default(), context: Context::default() };
+            let chunk =
+                |number: &u64| RunChunk { number: *number, stored_length: 1, stored_crc: 2 };
+            let footer = RunFooter { header, chunks: numbers.iter().map(chunk).collect() };
+            let mut bytes = Vec::new();
+            footer.encode(&mut bytes);
+            RunFooter::decode(&bytes).map(|read| assert_eq!(read, footer))
+        };
+        assert_eq!(again(&[]), Ok(()));
+        assert_eq!(again(&[4, 5, 9]), Ok(()));
+        for wrong in [&[3, 4][..], &[5, 4], &[4, 4]] {
+            assert!(matches!(again(wrong), Err(Error::Invalid { .. })));
+        }
+    }
+}

@@ -107,3 +107,33 @@ impl Component {
         Ok(component)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_and_flags_are_known() {
+        let entry = ComponentEntry {
+            role: Role::Snoop,
+            name: "n".to_owned(),
+            version: String::new(),
+            digest: Digest([1; 32]),
+            config: "{}".to_owned(),
+            config_digest: Digest([2; 32]),
+            keyed: false,
+        };
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        let decode = |at: usize, value| {
+            let mut bytes = bytes.clone();
+            bytes[at] = value;
+            ComponentEntry::decode(&mut Take::new("component entry", &bytes))
+        };
+        assert_eq!(decode(0, 2), Ok(entry));
+        assert_eq!(decode(0, 0), Err(Error::Unknown { what: "role", value: 0 }));
+        assert_eq!(decode(0, 5), Err(Error::Unknown { what: "role", value: 5 }));
+        assert!(matches!(decode(1, 2), Err(Error::Invalid { .. })));
+        assert!(matches!(decode(67, 5), Err(Error::Limit { .. })));
+    }
+}

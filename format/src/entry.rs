@@ -198,3 +198,56 @@ pub fn compare_paths(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
     let rank = |byte: &u8| if *byte == b'/' { 0 } else { u16::from(*byte) + 1 };
     left.iter().map(rank).cmp(right.iter().map(rank))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_has_its_error() {
+        let mut bytes = Vec::new();
+        let entry = Entry::new("a/b", EntryKind::File);
+        entry.encode(&mut bytes);
+        assert_eq!(bytes.len(), entry.encoded_length());
+        assert_eq!(Entry::decode(&bytes), Ok(entry));
+        let check = |at: usize, value: &[u8], expected: fn(&Error) -> bool| {
+            let mut bytes = bytes.clone();
+            bytes[at..at + value.len()].copy_from_slice(value);
+            let error = Entry::decode(&bytes).expect_err("it was changed");
+            assert!(expected(&error), "{error}");
+        };
+        check(0, &[0], |error| matches!(error, Error::Unknown { what: "entry kind", .. }));
+        check(0, &[8], |error| matches!(error, Error::Unknown { value: 8, .. }));
+        check(1, &[1], |error| matches!(error, Error::Invalid { .. }));
+        check(2, &[0, 0x10], |error| matches!(error, Error::Invalid { .. }));
+        check(20, &[0xff; 4], |error| matches!(error, Error::Limit { limit: 999_999_999, .. }));
+        check(32, &[0xff; 4], |error| matches!(error, Error::Limit { limit: 999_999_999, .. }));
+        check(43, &[0x80], |error| matches!(error, Error::Limit { .. }));
+        check(76, &[0xff; 4], |error| matches!(error, Error::Limit { limit: 1_048_576, .. }));
+        check(76, &[4], |error| matches!(error, Error::Limit { .. } | Error::Truncated { .. }));
+        check(87, &[1, 0x10], |error| matches!(error, Error::Limit { limit: 4096, .. }));
+        check(87, &[1], |error| matches!(error, Error::Truncated { needed: 8, have: 0, .. }));
+    }
+
+    #[test]
+    fn paths_that_leave_the_target_are_not_safe() {
+        let check = |path: &[u8], safe| {
+            assert_eq!(Entry::new(path, EntryKind::File).path_is_safe(), safe, "{path:?}");
+        };
+        for safe in [&b""[..], b"a", b"a/b", b".a", b"..a/...", b"a b\xff\n"] {
+            check(safe, true);
+        }
+        for unsafe_path in
+            [&b"/"[..], b"/a", b"a/", b"a//b", b".", b"..", b"a/../b", b"a/.", b"a\0b"]
+        {
+            check(unsafe_path, false);
+        }
+    }
+
+    #[test]
+    fn a_folder_comes_before_its_content_and_that_before_the_next_sibling() {
+        let ordered: [&[u8]; 9] =
+            [b"", b"a", b"a/\x01", b"a/b", b"a/b/c", b"a/b-", b"a-b", b"a.b", b"ab"];
+        assert!(ordered.is_sorted_by(|left, right| compare_paths(left, right).is_lt()));
+    }
+}

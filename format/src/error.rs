@@ -82,3 +82,29 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_the_thing_and_the_cause() {
+        let check = |error: Error, message: &str| assert_eq!(error.to_string(), message);
+        let what = "frame";
+        check(
+            Error::Truncated { what, needed: 32, have: 7 },
+            "frame is cut short: 32 bytes needed, 7 there",
+        );
+        check(
+            Error::Checksum { what, stored: 0xab, computed: 1 },
+            "checksum of frame does not match: 000000ab stored, 00000001 read",
+        );
+        check(
+            Error::Version { found: 9 },
+            "format version 9 is newer than this mover reads (0); use a newer mover",
+        );
+        check(Error::Limit { what, limit: 4, found: 5 }, "frame of 5 passes the limit of 4");
+        check(Error::Unknown { what: "role", value: 255 }, "unknown role 0xff");
+        check(Error::Invalid { what, rule: "it is whole" }, "frame: it is whole");
+    }
+}

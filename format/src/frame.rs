@@ -240,3 +240,80 @@ pub fn find_magic(bytes: &[u8]) -> Option<usize> {
         rest[..length] == MAGIC[..length]
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame with one field changed, and its prefix's checksum right again.
+    fn changed(at: usize, value: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Frame::encode(FrameKind::VolumeFooter, b"body", b"payload", &mut bytes);
+        bytes[at..at + value.len()].copy_from_slice(value);
+        let crc = crc32c::crc32c(&bytes[..PREFIX_CRC]).to_le_bytes();
+        bytes[PREFIX_CRC..Prefix::LEN].copy_from_slice(&crc);
+        bytes
+    }
+
+    #[test]
+    fn each_check_has_its_error() {
+        let check = |at: usize, value: &[u8], expected: fn(&Error) -> bool| {
+            let error = Frame::decode(&changed(at, value)).expect_err("it was changed");
+            assert!(expected(&error), "{error}");
+        };
+        check(0, b"x", |error| matches!(error, Error::Invalid { .. }));
+        check(VERSION, &[1, 0], |error| matches!(error, Error::Version { found: 1 }));
+        check(KIND, &[0, 0], |error| matches!(error, Error::Unknown { value: 0, .. }));
+        check(KIND, &[14, 0], |error| matches!(error, Error::Unknown { value: 14, .. }));
+        check(BODY_LENGTH, &[1, 0, 0, 1], |error| {
+            matches!(error, Error::Limit { what: "frame body", .. })
+        });
+        check(PAYLOAD_LENGTH, &[1, 0, 0, 4], |error| {
+            matches!(error, Error::Limit { what: "frame payload", .. })
+        });
+        check(BODY_LENGTH, &[5], |error| matches!(error, Error::Truncated { what: "frame", .. }));
+        check(BODY_CRC, &[0; 4], |error| {
+            matches!(error, Error::Checksum { what: "frame body", .. })
+        });
+        check(PAYLOAD_CRC, &[0; 4], |error| {
+            matches!(error, Error::Checksum { what: "frame payload", .. })
+        });
+    }
+
+    #[test]
+    fn damage_is_not_taken_for_the_future() {
+        let mut bytes = changed(0, b"");
+        bytes[VERSION] = 9;
+        let error = Prefix::decode(&bytes).expect_err("it was damaged");
+        assert!(matches!(error, Error::Checksum { what: "frame prefix", .. }));
+    }
+
+    #[test]
+    fn a_body_of_another_length_is_refused_either_way() {
+        let prefix = Prefix::new(FrameKind::Component, b"body", b"");
+        assert_eq!(prefix.check_body(b"body"), Ok(()));
+        assert!(matches!(prefix.check_body(b"bod"), Err(Error::Truncated { .. })));
+        assert!(matches!(prefix.check_body(b"bodyx"), Err(Error::Invalid { .. })));
+        assert!(matches!(prefix.check_payload(b"x"), Err(Error::Invalid { .. })));
+    }
+
+    #[test]
+    fn a_frame_past_the_limits_is_not_written() {
+        let body = vec![0; limits::FRAME_BODY_LENGTH_MAX as usize + 1];
+        let written = std::panic::catch_unwind(|| Prefix::new(FrameKind::RunFooter, &body, &[]));
+        assert!(written.is_err());
+    }
+
+    #[test]
+    fn a_magic_is_found_where_it_may_begin() {
+        let magic = &MAGIC[..];
+        let check = |parts: &[&[u8]], expected| assert_eq!(find_magic(&parts.concat()), expected);
+        check(&[], None);
+        check(&[b"none"], None);
+        check(&[magic], Some(0));
+        check(&[b"ab", magic, b"cd"], Some(2));
+        check(&[&magic[..3], magic], Some(3));
+        check(&[b"ab", &magic[..5]], Some(2));
+        check(&[&magic[..5], b"ab"], None);
+    }
+}

@@ -130,3 +130,45 @@ impl Timestamp {
         Ok(Timestamp { seconds, nanoseconds: take.u32_at_most(limits::NANOSECONDS_MAX)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn ids_are_shown_in_hexadecimal() {
+        let archive = ArchiveId([0xab; 16]);
+        assert_eq!(archive.to_string(), "ab".repeat(16));
+        assert_eq!(format!("{archive:?}"), format!("ArchiveId({})", "ab".repeat(16)));
+        let chunk = ChunkId { archive, stream: StreamNumber(2), number: 17 };
+        assert_eq!(chunk.to_string(), "chunk 2.17 of archive abababab");
+        let chunk = ChunkId { stream: StreamNumber::INDEX, ..chunk };
+        assert_eq!(chunk.to_string(), "index chunk 17 of archive abababab");
+    }
+
+    #[test]
+    fn a_chunk_number_is_bounded() {
+        let chunk = ChunkId { number: limits::CHUNK_NUMBER_MAX, ..ChunkId::default() };
+        let mut bytes = Vec::new();
+        chunk.encode(&mut bytes);
+        assert_eq!(bytes.len(), ChunkId::LEN);
+        assert_eq!(ChunkId::decode(&mut Take::new("chunk", &bytes)), Ok(chunk));
+        bytes[27] = 0x40;
+        let found = ChunkId::decode(&mut Take::new("chunk", &bytes));
+        assert!(matches!(found, Err(Error::Limit { .. })));
+    }
+
+    #[test]
+    fn nanoseconds_stay_below_a_second() {
+        let mut bytes = Vec::new();
+        Timestamp { seconds: -1, nanoseconds: u32::MAX }.encode(&mut bytes);
+        let decode = |bytes: &[u8]| Timestamp::decode(&mut Take::new("time", bytes));
+        let clamped = Timestamp { seconds: -1, nanoseconds: limits::NANOSECONDS_MAX };
+        assert_eq!(decode(&bytes), Ok(clamped));
+        bytes[8..].copy_from_slice(&1_000_000_000_u32.to_le_bytes());
+        let limit = limits::NANOSECONDS_MAX.into();
+        let over = Error::Limit { what: "time", limit, found: 1_000_000_000 };
+        assert_eq!(decode(&bytes), Err(over));
+    }
+}

@@ -1,4 +1,4 @@
-//! An archive's own index: every visible entry in path order, with where its content lies. SPEC 9.2.
+//! An archive's own index: every entry in path order, with where its content lies. SPEC 9.2.
 
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -82,7 +82,8 @@ pub struct IndexEntry {
     pub number: u64,
     /// The entry.
     pub entry: Entry,
-    /// Its content, at most [`limits::EXTENT_COUNT_MAX`] extents. Every name of a hard-linked file has it, so that each can be restored alone.
+    /// Its content, at most [`limits::EXTENT_COUNT_MAX`] extents. Every name of a hard-linked file
+    /// has it, so that each can be restored alone.
     pub extents: Vec<Extent>,
     /// What the snoops said; never [`Verdict::Stop`], which leaves an entry out.
     pub verdict: Verdict,
@@ -272,5 +273,99 @@ impl PageEntry {
             pages.push(PageEntry { entry_count, first_path });
         }
         Ok(pages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(extents: Vec<Extent>) -> IndexEntry {
+        let entry = Entry::new("a", crate::EntryKind::File);
+        let (verdict, faulty, findings) = (Verdict::Pass, false, Vec::new());
+        IndexEntry { number: 1, entry, extents, verdict, faulty, findings }
+    }
+
+    fn page(record: &IndexEntry) -> Vec<u8> {
+        let (mut page, mut plain) = (IndexPageWriter::default(), Vec::new());
+        page.push(record);
+        page.finish(&mut plain);
+        plain
+    }
+
+    fn read(plain: &[u8]) -> Result<Vec<IndexEntry>> {
+        index_entries(plain)?.collect()
+    }
+
+    fn run(number: u64) -> Extent {
+        let chunk = ChunkId { number, ..ChunkId::default() };
+        Extent::Data(Run { chunk, first: 0, count: 1, length: 9 })
+    }
+
+    #[test]
+    fn a_chunk_is_named_once_a_page() {
+        let record = record(vec![run(5), run(4), run(5), Extent::Hole(7), run(5)]);
+        let plain = page(&record);
+        assert_eq!(plain[..4], [2, 0, 0, 0]);
+        assert_eq!(read(&plain), Ok(vec![record]));
+    }
+
+    #[test]
+    fn a_record_has_so_many_extents_and_no_more() {
+        let most = record(vec![Extent::Hole(1); limits::EXTENT_COUNT_MAX]);
+        let mut plain = page(&most);
+        assert_eq!(read(&plain), Ok(vec![most]));
+        // Page head, number, entry, verdict and flag stand before the count.
+        let at = 8 + 8 + 89 + 2;
+        assert_eq!(plain[at..at + 4], [0, 0, 1, 0]);
+        plain[at] = 1;
+        let error = Error::Limit { what: "index page", limit: 65_536, found: 65_537 };
+        assert_eq!(read(&plain), Err(error));
+        let more = record(vec![Extent::Hole(1); limits::EXTENT_COUNT_MAX + 1]);
+        assert!(std::panic::catch_unwind(|| page(&more)).is_err());
+    }
+
+    #[test]
+    fn each_rule_has_its_error() {
+        let plain = page(&record(vec![run(5)]));
+        let check = |at: usize, value: u8, expected: fn(&Error) -> bool| {
+            let mut plain = plain.clone();
+            plain[at] = value;
+            let error = read(&plain).expect_err("it was changed");
+            assert!(expected(&error), "{at}: {error}");
+        };
+        let invalid = |error: &Error| matches!(error, Error::Invalid { .. });
+        let verdict = 4 + 28 + 4 + 8 + 89;
+        check(0, 9, |error| matches!(error, Error::Truncated { .. }));
+        check(32, 0, invalid);
+        check(32, 2, |error| matches!(error, Error::Truncated { .. }));
+        check(36, 0, invalid);
+        check(verdict, 3, invalid);
+        check(verdict, 4, |error| matches!(error, Error::Unknown { what: "verdict", .. }));
+        check(verdict + 1, 2, invalid);
+        check(verdict + 6, 3, |error| matches!(error, Error::Unknown { what: "extent kind", .. }));
+        check(verdict + 7, 1, invalid);
+        check(verdict + 15, 0, invalid);
+        check(verdict + 23, 0xff, |error| matches!(error, Error::Limit { .. }));
+        check(verdict + 27, 65, |error| matches!(error, Error::Limit { limit: 64, .. }));
+    }
+
+    #[test]
+    fn extents_together_cannot_overflow() {
+        let hole = Extent::Hole(limits::CONTENT_LENGTH_MAX);
+        assert!(read(&page(&record(vec![hole]))).is_ok());
+        for more in [hole, Extent::Hole(1)] {
+            let found = read(&page(&record(vec![hole, more])));
+            assert!(matches!(found, Err(Error::Invalid { .. })));
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_behind_an_error() {
+        let mut plain = page(&record(Vec::new()));
+        plain.push(0);
+        let found: Vec<bool> =
+            index_entries(&plain).expect("a page").map(|entry| entry.is_ok()).collect();
+        assert_eq!(found, [true, false]);
     }
 }

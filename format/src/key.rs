@@ -117,3 +117,46 @@ impl Epoch {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group() -> KeyGroup {
+        let member =
+            Member { kind: MemberKind::Recipient, name: String::new(), envelope: vec![1, 2] };
+        KeyGroup {
+            group: GroupId([1; 16]),
+            revision: 1,
+            created: Timestamp::default(),
+            recipient: String::new(),
+            members: vec![member],
+        }
+    }
+
+    #[test]
+    fn each_rule_has_its_error() {
+        let mut bytes = Vec::new();
+        group().encode(&mut bytes);
+        assert_eq!(KeyGroup::decode(&bytes), Ok(group()));
+        let check = |at: usize, value: &[u8], expected: fn(&Error) -> bool| {
+            let mut bytes = bytes.clone();
+            bytes[at..at + value.len()].copy_from_slice(value);
+            let error = KeyGroup::decode(&bytes).expect_err("it was changed");
+            assert!(expected(&error), "{error}");
+        };
+        check(16, &[0], |error| matches!(error, Error::Invalid { .. }));
+        check(28, &1_000_000_000_u32.to_le_bytes(), |error| matches!(error, Error::Limit { .. }));
+        check(36, &1025_u32.to_le_bytes(), |error| matches!(error, Error::Limit { .. }));
+        check(36, &9_u32.to_le_bytes(), |error| matches!(error, Error::Truncated { .. }));
+        check(40, &[3], |error| matches!(error, Error::Unknown { what: "member kind", .. }));
+        check(45, &65_537_u32.to_le_bytes(), |error| matches!(error, Error::Limit { .. }));
+        check(45, &[1], |error| matches!(error, Error::Invalid { .. }));
+    }
+
+    #[test]
+    fn a_group_without_a_recipient_does_not_encrypt() {
+        assert!(!group().is_encrypted());
+        assert!(KeyGroup { recipient: "age1".to_owned(), ..group() }.is_encrypted());
+    }
+}

@@ -83,3 +83,42 @@ impl VolumeFooter {
         Ok(footer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn label() -> VolumeLabel {
+        let (pool, name) = ("main".to_owned(), String::new());
+        VolumeLabel {
+            store: StoreId([1; 16]),
+            volume: 7,
+            created: Timestamp::default(),
+            pool,
+            name,
+        }
+    }
+
+    #[test]
+    fn a_label_numbers_its_volume_from_1() {
+        let mut bytes = Vec::new();
+        label().encode(&mut bytes);
+        assert_eq!(VolumeLabel::decode(&bytes), Ok(label()));
+        bytes[16] = 0;
+        let rule = "volumes are numbered from 1";
+        let error = Error::Invalid { what: "volume label", rule };
+        assert_eq!(VolumeLabel::decode(&bytes), Err(error));
+    }
+
+    #[test]
+    fn a_footer_is_32_bytes() {
+        let store = StoreId([1; 16]);
+        let footer = VolumeFooter { store, volume: 7, next_volume: 0, chunk_count: 9 };
+        let mut bytes = Vec::new();
+        footer.encode(&mut bytes);
+        assert_eq!(bytes.len(), 32);
+        assert_eq!(VolumeFooter::decode(&bytes), Ok(footer));
+        assert!(matches!(VolumeFooter::decode(&bytes[..31]), Err(Error::Truncated { .. })));
+    }
+}

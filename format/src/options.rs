@@ -53,7 +53,7 @@ impl Options {
         }
     }
 
-    /// Bytes that [`Options::encode`] appends.
+    /// Bytes on the medium, with the length in front.
     pub fn encoded_length(&self) -> usize {
         4 + self.items.iter().map(|item| 6 + item.value.len()).sum::<usize>()
     }
@@ -80,5 +80,59 @@ impl Options {
             items.push(Item { key, value });
         }
         Ok(Options { items })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(bytes: &[u8]) -> Result<Options> {
+        Options::decode(&mut Take::new("anything", bytes))
+    }
+
+    #[test]
+    fn values_of_a_key_keep_their_order() {
+        let mut options = Options::default();
+        for (key, value) in [(7, "b"), (1, "x"), (7, "a"), (0x8001, "m")] {
+            options.push(key, value);
+        }
+        assert_eq!(options.get(7).collect::<Vec<_>>(), [b"b", b"a"]);
+        let mut bytes = Vec::new();
+        options.encode(&mut bytes);
+        assert_eq!(bytes.len(), options.encoded_length());
+        assert_eq!(decode(&bytes), Ok(options));
+    }
+
+    #[test]
+    fn keys_ascend_and_items_are_whole() {
+        let item = |key: u8| [key, 0, 0, 0, 0, 0];
+        let of =
+            |items: &[u8]| [&[u8::try_from(items.len()).expect("few"), 0, 0, 0], items].concat();
+        assert!(decode(&of(&[item(1), item(1), item(2)].concat())).is_ok());
+        let wrong = decode(&of(&[item(2), item(1)].concat()));
+        assert_eq!(wrong, Err(Error::Invalid { what: "options header", rule: "keys ascend" }));
+        assert!(matches!(decode(&of(&item(1)[..5])), Err(Error::Truncated { .. })));
+        assert!(matches!(decode(&[1, 0, 1, 0]), Err(Error::Limit { found: 65_537, .. })));
+    }
+
+    #[test]
+    fn unknown_mandatory_options_are_refused_and_others_are_not() {
+        let mut options = Options::default();
+        options.push(5, *b"");
+        assert_eq!(options.require_known(&[]), Ok(()));
+        options.push(5 | MANDATORY, *b"");
+        let unknown = Error::Unknown { what: "mandatory option", value: 0x8005 };
+        assert_eq!(options.require_known(&[5]), Err(unknown));
+        assert_eq!(options.require_known(&[5 | MANDATORY]), Ok(()));
+    }
+
+    #[test]
+    fn too_many_options_are_not_written() {
+        let mut options = Options::default();
+        options.push(1, vec![0; limits::OPTIONS_LENGTH_MAX - 6]);
+        options.encode(&mut Vec::new());
+        options.push(1, *b"");
+        assert!(std::panic::catch_unwind(|| options.encode(&mut Vec::new())).is_err());
     }
 }

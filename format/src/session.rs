@@ -131,3 +131,61 @@ impl SessionFooter {
         Ok(SessionFooter { ended, status, header, groups })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(epochs: &[u32]) -> SessionHeader {
+        let epoch = |number: &u32| Epoch {
+            number: *number,
+            group: crate::GroupId::default(),
+            envelope: Vec::new(),
+        };
+        SessionHeader {
+            session: SessionId([1; 16]),
+            store: StoreId([2; 16]),
+            job: String::new(),
+            writer: [3; 32],
+            software: String::new(),
+            started: Timestamp::default(),
+            components: Vec::new(),
+            epochs: epochs.iter().map(epoch).collect(),
+        }
+    }
+
+    #[test]
+    fn epochs_ascend() {
+        let again = |epochs: &[u32]| {
+            let mut bytes = Vec::new();
+            header(epochs).encode(&mut bytes);
+            SessionHeader::decode(&bytes)
+        };
+        assert_eq!(again(&[0, 5]), Ok(header(&[0, 5])));
+        for wrong in [&[1, 1], &[2, 1]] {
+            assert!(matches!(again(wrong), Err(Error::Invalid { .. })));
+        }
+    }
+
+    #[test]
+    fn lying_counts_and_an_unknown_status_are_refused() {
+        let mut bytes = Vec::new();
+        header(&[]).encode(&mut bytes);
+        bytes[84..88].copy_from_slice(&257_u32.to_le_bytes());
+        assert!(matches!(SessionHeader::decode(&bytes), Err(Error::Limit { .. })));
+        bytes[84..88].copy_from_slice(&256_u32.to_le_bytes());
+        assert!(matches!(SessionHeader::decode(&bytes), Err(Error::Truncated { .. })));
+        let footer = SessionFooter {
+            ended: Timestamp::default(),
+            status: SessionStatus::Failed,
+            header: header(&[0]),
+            groups: Vec::new(),
+        };
+        let mut bytes = Vec::new();
+        footer.encode(&mut bytes);
+        assert_eq!(SessionFooter::decode(&bytes), Ok(footer));
+        bytes[12] = 3;
+        let error = Error::Unknown { what: "session status", value: 3 };
+        assert_eq!(SessionFooter::decode(&bytes), Err(error));
+    }
+}

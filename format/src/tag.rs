@@ -288,3 +288,123 @@ pub(crate) fn decode_bool(what: &'static str, value: u8) -> Result<bool> {
         _ => Err(Error::Invalid { what, rule: "a flag is 0 or 1" }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tagged(kind: TagKind, entry: u64, block: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(block.len()).expect("small");
+        let crc = crc32c::crc32c(block);
+        let mut bytes = Vec::new();
+        TagHeader { kind, entry, offset: 0, block: 0, length, crc }
+            .encode(&Options::default(), &mut bytes);
+        bytes.extend_from_slice(block);
+        bytes
+    }
+
+    fn first(plain: &[u8]) -> Result<Tagged<'_>> {
+        blocks(plain).next().expect("there is one")
+    }
+
+    #[test]
+    fn each_kind_has_its_length() {
+        let check = |kind, entry, length: usize, fits: bool| {
+            let plain = tagged(kind, entry, &vec![0; length]);
+            assert_eq!(first(&plain).is_ok(), fits, "{kind:?} {entry} {length}");
+        };
+        check(TagKind::Entry, 1, 0, false);
+        check(TagKind::Entry, 0, 1, false);
+        check(TagKind::Entry, 1, 1, true);
+        check(TagKind::Data, 1, 0, false);
+        check(TagKind::Data, 0, 9, false);
+        check(TagKind::Data, 1, limits::BLOCK_LENGTH_MAX as usize, true);
+        check(TagKind::Reference, 1, 43, false);
+        check(TagKind::Reference, 1, 0, false);
+        check(TagKind::Reference, 1, 88, true);
+        check(TagKind::Hole, 1, 7, false);
+        check(TagKind::Hole, 1, 8, true);
+        check(TagKind::Metadata, 1, 1, false);
+        check(TagKind::Metadata, 0, 0, true);
+        check(TagKind::End, 1, 9, false);
+        check(TagKind::End, 1, 10, true);
+    }
+
+    #[test]
+    fn each_rule_has_its_error() {
+        let plain = tagged(TagKind::Data, 1, b"content");
+        let check = |at: usize, value: u8, expected: fn(&Error) -> bool| {
+            let mut plain = plain.clone();
+            plain[at] = value;
+            let error = first(&plain).expect_err("it was changed");
+            assert!(expected(&error), "{error}");
+        };
+        check(0, 0, |error| matches!(error, Error::Unknown { what: "tag kind", value: 0 }));
+        check(0, 7, |error| matches!(error, Error::Unknown { .. }));
+        check(1, 2, |error| matches!(error, Error::Invalid { .. }));
+        check(2, 1, |error| matches!(error, Error::Invalid { .. }));
+        check(23, 0x80, |error| matches!(error, Error::Limit { .. }));
+        check(24, 8, |error| matches!(error, Error::Truncated { needed: 8, have: 7, .. }));
+        check(26, 0x11, |error| matches!(error, Error::Limit { .. }));
+        check(32, b'C', |error| matches!(error, Error::Checksum { what: "block", .. }));
+        // Of an options header that is said to follow, and is empty.
+        let mut plain = tagged(TagKind::Metadata, 1, &[]);
+        plain[1] = OPTIONS_FOLLOW;
+        plain.extend_from_slice(&[0; 4]);
+        assert!(matches!(first(&plain), Err(Error::Invalid { .. })));
+    }
+
+    #[test]
+    fn nothing_is_read_behind_an_error() {
+        let mut plain = tagged(TagKind::Data, 1, b"one");
+        let whole = plain.len();
+        plain.extend(tagged(TagKind::Data, 1, b"two"));
+        plain[whole] = 99;
+        plain.extend(tagged(TagKind::Data, 1, b"three"));
+        let found: Vec<bool> = blocks(&plain).map(|tagged| tagged.is_ok()).collect();
+        assert_eq!(found, [true, false]);
+    }
+
+    #[test]
+    fn a_hole_has_a_bounded_length() {
+        let hole = |length: u64| {
+            let plain = tagged(TagKind::Hole, 1, &length.to_le_bytes());
+            first(&plain).and_then(|tagged| tagged.hole_length())
+        };
+        assert_eq!(hole(4096), Ok(4096));
+        assert!(matches!(hole(1 << 63), Err(Error::Limit { .. })));
+        let data = tagged(TagKind::Data, 1, &[0; 8]);
+        assert!(first(&data).and_then(|tagged| tagged.hole_length()).is_err());
+    }
+
+    #[test]
+    fn runs_are_sound() {
+        let decode = |first, count, length| {
+            let run = Run { chunk: ChunkId::default(), first, count, length };
+            let mut bytes = Vec::new();
+            run.encode(&mut bytes);
+            assert_eq!(bytes.len(), Run::LEN);
+            Run::decode_all(&bytes)
+        };
+        assert!(decode(u32::MAX - 1, 1, 1 << 24).is_ok());
+        assert!(matches!(decode(0, 0, 1), Err(Error::Invalid { .. })));
+        assert!(matches!(decode(u32::MAX, 1, 1), Err(Error::Invalid { .. })));
+        assert!(matches!(decode(0, 1, (1 << 24) + 1), Err(Error::Limit { .. })));
+        assert!(matches!(Run::decode_all(&[0; 43]), Err(Error::Truncated { .. })));
+    }
+
+    #[test]
+    fn an_end_has_known_codes() {
+        let end = EntryEnd { size: 9, verdict: Verdict::Stop, faulty: true };
+        let mut bytes = Vec::new();
+        end.encode(&mut bytes);
+        assert_eq!(EntryEnd::decode(&bytes), Ok(end));
+        bytes[8] = 4;
+        let error = Error::Unknown { what: "verdict", value: 4 };
+        assert_eq!(EntryEnd::decode(&bytes), Err(error));
+        (bytes[8], bytes[9]) = (0, 2);
+        assert!(matches!(EntryEnd::decode(&bytes), Err(Error::Invalid { .. })));
+        (bytes[7], bytes[9]) = (0x80, 0);
+        assert!(matches!(EntryEnd::decode(&bytes), Err(Error::Limit { .. })));
+    }
+}

@@ -160,3 +160,47 @@ impl<'a> Take<'a> {
         Err(Error::Invalid { what: self.what, rule: "no bytes follow the last field" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lying_count_reserves_nothing() {
+        let bytes = [0xff, 0xff, 0, 0, 1];
+        let take = || Take::new("list", &bytes);
+        let short = Error::Truncated { what: "list", needed: 65_535 * 9, have: 1 };
+        assert_eq!(take().count(65_535, 9), Err(short));
+        let over = Error::Limit { what: "list", limit: 65_534, found: 65_535 };
+        assert_eq!(take().count(65_534, 0), Err(over));
+        assert_eq!(take().count(65_535, 0), Ok(65_535));
+        assert!(Take::new("list", &[0xff; 4]).count(usize::MAX, usize::MAX).is_err());
+    }
+
+    #[test]
+    fn text_is_utf8_and_bounded() {
+        let text = |bytes: &[u8]| Take::new("text", bytes).text(2);
+        assert_eq!(text(&[2, 0, 0, 0, 0xc3, 0xa9]), Ok("\u{e9}".to_owned()));
+        let invalid = Error::Invalid { what: "text", rule: "text is UTF-8" };
+        assert_eq!(text(&[1, 0, 0, 0, 0xc3]), Err(invalid));
+        assert!(matches!(
+            text(&[3, 0, 0, 0, 1, 2, 3]),
+            Err(Error::Limit { limit: 2, found: 3, .. })
+        ));
+        assert!(matches!(text(&[2, 0, 0, 0, 1]), Err(Error::Truncated { needed: 2, have: 1, .. })));
+    }
+
+    #[test]
+    fn nothing_may_be_left() {
+        let mut take = Take::new("thing", &[7, 8]);
+        assert_eq!(take.u8(), Ok(7));
+        assert!(matches!(take.end(), Err(Error::Invalid { what: "thing", .. })));
+    }
+
+    #[test]
+    fn what_readers_would_refuse_is_not_written() {
+        let write = |length: usize| Vec::new().put_bytes(&vec![0; length], 4);
+        assert!(std::panic::catch_unwind(|| write(4)).is_ok());
+        assert!(std::panic::catch_unwind(|| write(5)).is_err());
+    }
+}

@@ -7,7 +7,8 @@ pub(crate) fn counting<const N: usize>(first: u8) -> [u8; N] {
     std::array::from_fn(|index| first.wrapping_add(u8::try_from(index).expect("small")))
 }
 
-pub(crate) const STORE: StoreId = StoreId(*b"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
+pub(crate) const STORE: StoreId =
+    StoreId(*b"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
 pub(crate) const HELLO: &[u8] = b"hello, world\n";
 
 pub(crate) fn session_id() -> SessionId {
@@ -131,11 +132,7 @@ const RECIPIENT: &str = "age13aqvttdk3ujkyjh9kg2w5an6dmy5mq5a84a4uxk3hfhnugfc9p0
 pub(crate) const WASM: &[u8] = b"\0asm\x0d\0\x01\0";
 
 pub(crate) fn component() -> Component {
-    Component {
-        digest: digest(WASM),
-        name: "crc-dedupe".to_owned(),
-        version: "0.1.0".to_owned(),
-    }
+    Component { digest: digest(WASM), name: "crc-dedupe".to_owned(), version: "0.1.0".to_owned() }
 }
 
 fn component_entry(role: Role, name: &str, config: &str, keyed: bool) -> ComponentEntry {
@@ -194,12 +191,8 @@ fn archive_header() -> ArchiveHeader {
 }
 
 fn archive_footer() -> ArchiveFooter {
-    let range = |archive, first, count| ChunkRange {
-        archive,
-        stream: StreamNumber(0),
-        first,
-        count,
-    };
+    let range =
+        |archive, first, count| ChunkRange { archive, stream: StreamNumber(0), first, count };
     ArchiveFooter {
         archive: archive_id(),
         session: session_id(),
@@ -322,12 +315,10 @@ pub(crate) struct Tiny {
 
 /// The volume of SPEC 12.8.
 pub(crate) fn tiny() -> Tiny {
-    let mut tiny = Tiny {
-        volume: Vec::new(),
-        entries: tiny_entries(),
-        domain: open_domain(&STORE.0, "host"),
-    };
-    let group = KeyGroup { revision: 1, recipient: String::new(), members: Vec::new(), ..key_group() };
+    let mut tiny =
+        Tiny { volume: Vec::new(), entries: tiny_entries(), domain: open_domain(&STORE.0, "host") };
+    let group =
+        KeyGroup { revision: 1, recipient: String::new(), members: Vec::new(), ..key_group() };
     let header = SessionHeader {
         components: vec![component_entry(Role::Dedupe, "crc-dedupe", "{}", false)],
         epochs: vec![Epoch { number: 0, group: group.group, envelope: Vec::new() }],

@@ -109,15 +109,21 @@ fn the_tiny_volume_is_read_by_its_index_and_in_one_pass() {
                 ChunkKind::IndexRoot => {
                     let root = PageEntry::decode_all(frame.payload).expect("sound");
                     assert_eq!(root.len(), 1);
-                    assert_eq!((root[0].entry_count, root[0].first_path.as_slice()), (4, &b"docs"[..]));
+                    assert_eq!(
+                        (root[0].entry_count, root[0].first_path.as_slice()),
+                        (4, &b"docs"[..])
+                    );
                 }
             }
         }
     }
     let block = |run: &Run| {
         let blocks = blocks(data[usize::try_from(run.chunk.number).expect("small")]);
-        let data = blocks.map(|tagged| tagged.expect("sound")).filter(|t| t.tag.kind == TagKind::Data);
-        data.skip(run.first as usize).take(run.count as usize).flat_map(|t| t.block.to_vec())
+        let data =
+            blocks.map(|tagged| tagged.expect("sound")).filter(|t| t.tag.kind == TagKind::Data);
+        data.skip(run.first as usize)
+            .take(run.count as usize)
+            .flat_map(|t| t.block.to_vec())
             .collect::<Vec<u8>>()
     };
     let content = |extents: &[Extent]| -> Vec<u8> {
@@ -140,8 +146,9 @@ fn the_tiny_volume_is_read_by_its_index_and_in_one_pass() {
         read += 1;
     }
     assert_eq!(read, 4);
-    let ends = data.iter().flat_map(|plain| blocks(plain)).filter(|tagged| {
-        tagged.as_ref().expect("sound").tag.kind == TagKind::End
-    });
+    let ends = data
+        .iter()
+        .flat_map(|plain| blocks(plain))
+        .filter(|tagged| tagged.as_ref().expect("sound").tag.kind == TagKind::End);
     assert_eq!(ends.count(), 4);
 }

@@ -142,7 +142,10 @@ proptest! {
 
     #[test]
     fn tagged_blocks_round_trip(
-        written in vec((any::<u64>(), any::<u32>(), vec(any::<u8>(), 1..40), strategy::options()), 0..6)
+        written in vec(
+            (any::<u64>(), any::<u32>(), vec(any::<u8>(), 1..40), strategy::options()),
+            0..6,
+        )
     ) {
         let mut plain = Vec::new();
         for (entry, block, bytes, options) in &written {
@@ -160,7 +163,9 @@ proptest! {
 
     #[test]
     fn frames_round_trip(
-        body in vec(any::<u8>(), 0..60), payload in vec(any::<u8>(), 0..60), behind in vec(any::<u8>(), 0..9)
+        body in vec(any::<u8>(), 0..60),
+        payload in vec(any::<u8>(), 0..60),
+        behind in vec(any::<u8>(), 0..9),
     ) {
         let mut bytes = vec![];
         Frame::encode(FrameKind::Component, &body, &payload, &mut bytes);

@@ -44,7 +44,7 @@ fn every_limit_stands_in_the_specification_with_its_value() {
     let rows = specification.lines().filter_map(|line| {
         let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
         let (name, value) = (cells.next()?, cells.next()?);
-        name.ends_with("_MAX").then_some((name, value.parse().expect("a limit is a number")))
+        name.ends_with("_MAX").then(|| (name, value.parse().expect("a limit is a number")))
     });
     assert_eq!(rows.collect::<BTreeMap<&str, u64>>(), known_limits());
 }

@@ -72,8 +72,11 @@ pub(crate) fn key_group() -> impl Strategy<Value = KeyGroup> {
 }
 
 pub(crate) fn component() -> impl Strategy<Value = Component> {
-    (any::<[u8; 32]>(), name(), name())
-        .prop_map(|(digest, name, version)| Component { digest: Digest(digest), name, version })
+    (any::<[u8; 32]>(), name(), name()).prop_map(|(digest, name, version)| Component {
+        digest: Digest(digest),
+        name,
+        version,
+    })
 }
 
 fn component_entry() -> impl Strategy<Value = ComponentEntry> {
@@ -119,9 +122,8 @@ pub(crate) fn session_footer() -> impl Strategy<Value = SessionFooter> {
     let statuses =
         [SessionStatus::Complete, SessionStatus::CompleteWithFaults, SessionStatus::Failed];
     let status = prop::sample::select(statuses.to_vec());
-    (timestamp(), status, session_header(), vec(key_group(), 0..3)).prop_map(
-        |(ended, status, header, groups)| SessionFooter { ended, status, header, groups },
-    )
+    (timestamp(), status, session_header(), vec(key_group(), 0..3))
+        .prop_map(|(ended, status, header, groups)| SessionFooter { ended, status, header, groups })
 }
 
 pub(crate) fn archive_header() -> impl Strategy<Value = ArchiveHeader> {
@@ -232,9 +234,8 @@ pub(crate) fn chunk_header() -> impl Strategy<Value = ChunkHeader> {
         ];
         (stages(count), place)
     });
-    let kind = prop::sample::select(
-        &[ChunkKind::Data, ChunkKind::IndexPage, ChunkKind::IndexRoot][..],
-    );
+    let kind =
+        prop::sample::select(&[ChunkKind::Data, ChunkKind::IndexPage, ChunkKind::IndexRoot][..]);
     (chunk_id(), any::<[u8; 16]>(), kind, 0..=limits::CHUNK_PLAIN_LENGTH_MAX, chain).prop_map(
         |(mut chunk, session, kind, plain_length, (mut stages, context))| {
             if kind != ChunkKind::Data {
@@ -335,10 +336,8 @@ pub(crate) fn finding() -> impl Strategy<Value = Finding> {
 }
 
 pub(crate) fn index_entry() -> impl Strategy<Value = IndexEntry> {
-    let extent = prop_oneof![
-        run().prop_map(Extent::Data),
-        (0_u64..1 << 40).prop_map(Extent::Hole),
-    ];
+    let extent =
+        prop_oneof![run().prop_map(Extent::Data), (0_u64..1 << 40).prop_map(Extent::Hole),];
     let verdict = prop::sample::select(&[Verdict::Pass, Verdict::Tag, Verdict::Hold][..]);
     (1..=u64::MAX, entry(), vec(extent, 0..6), verdict, any::<bool>(), vec(finding(), 0..3))
         .prop_map(|(number, entry, extents, verdict, faulty, findings)| IndexEntry {

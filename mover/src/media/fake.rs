@@ -82,13 +82,9 @@ impl FakeStorage {
         FakeStorage { state: Arc::new(Mutex::new(State { files, ..State::default() })) }
     }
 
-    /// What is there after the program was killed: all that it had written.
+    /// What is there after the program was killed: all that it had written, as durable as it was.
     pub fn kill(&self) -> FakeStorage {
-        let state = self.lock();
-        let settled = |(name, file): (&String, &FakeFile)| {
-            (name.clone(), FakeFile::settled(file.live.clone()))
-        };
-        let files = state.files.iter().map(settled).collect();
+        let files = self.lock().files.clone();
         FakeStorage { state: Arc::new(Mutex::new(State { files, ..State::default() })) }
     }
 

@@ -134,8 +134,8 @@ impl Scan {
             return Err(Error::new(ErrorKind::Io, message));
         }
         let (body, payload) = self.buffer.split_at(prefix.body_length as usize);
-        let sound = prefix.check_body(body).is_ok()
-            && (skip || prefix.check_payload(payload).is_ok());
+        let sound =
+            prefix.check_body(body).is_ok() && (skip || prefix.check_payload(payload).is_ok());
         Ok(if sound { Probe::Valid(prefix) } else { Probe::Damaged(length) })
     }
 

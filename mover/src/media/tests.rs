@@ -105,7 +105,9 @@ fn frames_inside_a_damaged_payload_are_not_taken_for_frames_of_the_volume() {
     let length = 40 + LENGTH;
     let step = scan.next().unwrap();
     assert!(matches!(step, Some(Scanned::Damage { offset: 0, length: it }) if it == length));
-    assert!(matches!(scan.next().unwrap(), Some(Scanned::Frame { offset, .. }) if offset == length));
+    assert!(
+        matches!(scan.next().unwrap(), Some(Scanned::Frame { offset, .. }) if offset == length)
+    );
 }
 
 #[test]

@@ -32,8 +32,16 @@ pub(super) fn acquire(path: &Path, doing: &str, clock: &dyn Clock) -> Result<Att
         Err(cause) => {
             use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
             let unwritable = matches!(cause.kind(), PermissionDenied | ReadOnlyFilesystem);
-            let error = failed(cause);
-            return if unwritable { Ok(Attempt::Unwritable(error)) } else { Err(error) };
+            if !unwritable {
+                return Err(failed(cause));
+            }
+            let store = path.parent().unwrap_or(path).display();
+            let message = format!("store {store} cannot be written");
+            return Ok(Attempt::Unwritable(
+                Error::new(ErrorKind::Refused, message)
+                    .because(cause)
+                    .way_out("it can be read; to write, mount it writable or become its owner"),
+            ));
         }
     };
     match file.try_lock() {

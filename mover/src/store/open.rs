@@ -17,7 +17,7 @@ use super::recovery::{Recovery, is_in_step, open_catalog};
 use super::volumes;
 use super::writer::label;
 use crate::ambient::random_bytes;
-use crate::media::{FrameParts, Storage, VolumeReader, VolumeWriter, volume_file};
+use crate::media::{FrameParts, Storage, VolumeReader, VolumeWriter, volume_file, volume_number};
 use crate::{Error, ErrorKind, Result};
 
 /// A store that is read, by any number of threads. It sees what is committed; only
@@ -168,9 +168,10 @@ pub(super) fn look_at(config: &StoreConfig) -> Result<()> {
     if config.storage.is_none() && !config.volumes().is_dir() {
         return Err(no_store());
     }
-    match volumes::lengths(&config.storage())?.is_empty() {
-        true => Err(no_store()),
-        false => Ok(()),
+    let is_volume = |name: &String| volume_number(name).is_some();
+    match config.storage().list()?.iter().any(is_volume) {
+        true => Ok(()),
+        false => Err(no_store()),
     }
 }
 

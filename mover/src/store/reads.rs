@@ -157,17 +157,21 @@ impl Store {
 
     /// All volumes, as the catalog knows them and as they are.
     pub fn volumes(&self) -> Result<Vec<VolumeRecord>> {
-        let rows = self.pool.with(query::volumes)?;
+        let rows = self.pool.with(|connection| {
+            let count =
+                |row: query::VolumeRow| Ok((row, query::chunk_count(connection, row.number)?));
+            query::volumes(connection)?.into_iter().map(count).collect::<Result<Vec<_>>>()
+        })?;
         let mut lengths = volumes::lengths(&self.storage)?;
         let mut records = Vec::new();
-        for row in rows {
+        for (row, chunk_count) in rows {
             records.push(VolumeRecord {
                 number: row.number,
                 file: volume_file(row.number),
                 length: lengths.remove(&row.number).unwrap_or(0),
                 indexed_length: row.indexed_length,
                 closed: row.closed,
-                chunk_count: row.chunk_count,
+                chunk_count,
             });
         }
         for (number, length) in lengths {

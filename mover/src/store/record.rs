@@ -115,12 +115,14 @@ pub struct VolumeRecord {
 pub enum FaultKind {
     /// They are not what was written.
     Damaged = 1,
-    /// A write that was cut off; where a catalog vouches for the rest, nothing acknowledged.
+    /// The end of a volume that is not whole, with no catalog to say whether it ever was.
     Torn = 2,
     /// The file ends before them.
     Cut = 3,
     /// The file is not there.
     Missing = 4,
+    /// A crash left them in between, and nobody was promised anything of them: no loss.
+    Unacknowledged = 5,
 }
 
 /// Bytes of a volume that are wrong.
@@ -136,6 +138,13 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
+impl Fault {
+    /// Whether something that was acknowledged may be gone.
+    pub fn is_loss(&self) -> bool {
+        self.kind != FaultKind::Unacknowledged
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Fault { offset, length, .. } = self;
@@ -144,6 +153,9 @@ impl fmt::Display for Fault {
             FaultKind::Damaged => write!(f, "{file}: {length} bytes at {offset:#x} are damaged"),
             FaultKind::Torn => write!(f, "{file}: {length} bytes at {offset:#x} are unfinished"),
             FaultKind::Cut => write!(f, "{file}: cut at {offset:#x}, {length} bytes are lost"),
+            FaultKind::Unacknowledged => {
+                write!(f, "{file}: {length} bytes at {offset:#x} were never acknowledged")
+            }
             FaultKind::Missing => write!(f, "{file}: the file is missing, {length} bytes are lost"),
         }
     }

@@ -50,12 +50,15 @@ impl Recovery<'_> {
         }
         indexing.commit()?;
         let last = self.lengths.keys().next_back().copied();
+        let faults = query::faults(&catalog.connection)?;
         let mut chunks = 0;
         for (number, length) in self.lengths {
             let row = rows.iter().find(|row| row.number == *number);
             let from = row.map_or(0, |row| row.indexed_length);
             if *length > from {
-                let tail = match (Some(*number) == last, self.vouched) {
+                // A file that came back may have been acknowledged whole before it was missed.
+                let is_back = from == 0 && faults.iter().any(|fault| fault.volume == *number);
+                let tail = match (Some(*number) == last, self.vouched && !is_back) {
                     (false, _) => Tail::Synced,
                     (true, true) => Tail::Unacknowledged,
                     (true, false) => Tail::Unknown,
@@ -96,9 +99,8 @@ pub(super) fn open_catalog(
     let Some(mut catalog) = opened else {
         make_catalog(config, storage, store, lengths)?;
         let opened = Catalog::open(&path, store, config.cache_size)?;
-        return opened.ok_or_else(|| {
-            Error::new(ErrorKind::Io, format!("{} vanished", path.display()))
-        });
+        return opened
+            .ok_or_else(|| Error::new(ErrorKind::Io, format!("{} vanished", path.display())));
     };
     Recovery { storage, lengths, writable: true, vouched: true }.run(&mut catalog)?;
     Ok(catalog)

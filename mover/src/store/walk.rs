@@ -84,12 +84,7 @@ pub(super) fn walk(
 }
 
 impl Walk {
-    fn frame(
-        &mut self,
-        indexing: &mut Indexing<'_>,
-        offset: u64,
-        frame: &Frame<'_>,
-    ) -> Result<()> {
+    fn frame(&mut self, indexing: &mut Indexing<'_>, offset: u64, frame: &Frame<'_>) -> Result<()> {
         let length = frame.prefix.frame_length();
         let read = match frame.prefix.kind {
             FrameKind::ChunkFooter => self.footer(indexing, offset, frame)?,
@@ -169,7 +164,7 @@ impl Walk {
     fn damage(&mut self, indexing: &mut Indexing<'_>, offset: u64, length: u64) -> Result<()> {
         self.without_footer(indexing)?;
         let kind = match self.tail {
-            Tail::Unacknowledged => FaultKind::Torn,
+            Tail::Unacknowledged => FaultKind::Unacknowledged,
             Tail::Synced | Tail::Unknown => FaultKind::Damaged,
         };
         self.faults.push(Fault { volume: self.number, offset, length, kind });

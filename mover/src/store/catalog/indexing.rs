@@ -208,7 +208,7 @@ impl<'c> Indexing<'c> {
         for ChunkRange { archive, stream, first, count } in footers {
             let chunk = format::ChunkId { archive, stream, number: first };
             let first = ChunkKey::new(self.archive_id(&archive)?, &chunk);
-            let last = ChunkKey { number: first.number + (count as i64 - 1), ..first };
+            let last = ChunkKey { number: first.number.saturating_add(count as i64 - 1), ..first };
             needed.push((first, last));
         }
         needed.sort_unstable();

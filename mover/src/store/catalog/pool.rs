@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use format::StoreId;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Catalog, failed, schema};
@@ -44,15 +45,17 @@ impl Place {
                     flags | OpenFlags::SQLITE_OPEN_READ_WRITE,
                 )?,
             };
+            // Else every lookup is prepared anew, in case its values call for another plan.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.set_prepared_statement_cache_capacity(STATEMENT_COUNT);
             let kibibytes = i64::try_from(cache_size >> 10).unwrap_or(i64::MAX).max(64);
             connection.pragma_update(None, "cache_size", -kibibytes)?;
             if matches!(self, Place::File(_)) && access(flags).contains(WRITABLE) {
                 connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-                // A power loss may take the last transactions, never the file: the volumes
-                // know what they held. The log is synced before the file is, as WAL demands.
-                connection.pragma_update(None, "synchronous", "NORMAL")?;
+                // Recovery cuts off what the catalog says was never acknowledged: so it must not
+                // forget a commit in a power loss. One sync more for each commit is cheap.
+                connection.pragma_update(None, "synchronous", "FULL")?;
             }
             Ok(connection)
         };

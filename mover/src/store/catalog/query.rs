@@ -18,7 +18,6 @@ pub(in crate::store) struct VolumeRow {
     pub(in crate::store) number: u32,
     pub(in crate::store) indexed_length: u64,
     pub(in crate::store) closed: bool,
-    pub(in crate::store) chunk_count: u64,
 }
 
 /// Columns and joins of a chunk's place, in the order that `chunk_place` reads.
@@ -50,16 +49,20 @@ fn one<T>(
 }
 
 pub(in crate::store) fn volumes(connection: &Connection) -> Result<Vec<VolumeRow>> {
-    let statement = "SELECT number, indexed_length, closed,
-        (SELECT count(*) FROM chunks WHERE volume = volumes.number) FROM volumes ORDER BY number";
+    let statement = "SELECT number, indexed_length, closed FROM volumes ORDER BY number";
     all(connection, statement, [], |row| {
         Ok(VolumeRow {
             number: row.get(0)?,
             indexed_length: row.get::<_, i64>(1)? as u64,
             closed: row.get(2)?,
-            chunk_count: row.get::<_, i64>(3)? as u64,
         })
     })
+}
+
+pub(in crate::store) fn chunk_count(connection: &Connection, volume: u32) -> Result<u64> {
+    let statement = "SELECT count(*) FROM chunks WHERE volume = ?1";
+    let count: Option<i64> = one(connection, statement, [volume], |row| row.get(0))?;
+    Ok(count.unwrap_or(0) as u64)
 }
 
 pub(in crate::store) fn faults(connection: &Connection) -> Result<Vec<Fault>> {
@@ -69,6 +72,7 @@ pub(in crate::store) fn faults(connection: &Connection) -> Result<Vec<Fault>> {
             2 => FaultKind::Torn,
             3 => FaultKind::Cut,
             4 => FaultKind::Missing,
+            5 => FaultKind::Unacknowledged,
             _ => FaultKind::Damaged,
         };
         let (offset, length) = (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64);

@@ -30,6 +30,14 @@ fn a_store_on_disk_is_made_written_and_read_beside_its_writer() {
 }
 
 #[test]
+fn readers_share_a_store_and_a_writer_can_move_to_its_thread() {
+    fn shared<T: Send + Sync>() {}
+    fn moved<T: Send>() {}
+    shared::<Store>();
+    moved::<StoreWriter>();
+}
+
+#[test]
 fn what_is_no_store_is_refused_by_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let refuse = |name: &str| Store::open(&StoreConfig::new(folder.path().join(name))).unwrap_err();

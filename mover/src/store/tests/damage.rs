@@ -69,8 +69,7 @@ fn a_bit_that_turns_anywhere_is_named_and_hurts_one_chunk_at_most() {
             let lost = unreadable(&store, &log, volume);
             let verified =
                 log.appended.iter().filter(|(chunk, _)| store.verify_chunk(chunk).is_err());
-            let is_chunk =
-                matches!(prefix.kind, FrameKind::ChunkHeader | FrameKind::ChunkFooter);
+            let is_chunk = matches!(prefix.kind, FrameKind::ChunkHeader | FrameKind::ChunkFooter);
             assert_eq!(verified.count(), usize::from(is_chunk), "{what}");
             assert_eq!(lost.len(), usize::from(prefix.kind == FrameKind::ChunkHeader), "{what}");
             let bare = hurt.without_catalog();
@@ -146,8 +145,7 @@ fn a_cut_volume_is_a_named_fault_and_its_chunks_are_missing() {
     assert!(!lost.is_empty());
     for chunk in &lost {
         assert_eq!(store.read_chunk(chunk).unwrap_err().kind(), ErrorKind::Missing);
-        let (_, _, footer) =
-            super::chunk(*chunk, Default::default(), format::ContextPlace::Run(0));
+        let (_, _, footer) = super::chunk(*chunk, Default::default(), format::ContextPlace::Run(0));
         for block in footer.blocks {
             assert_eq!(store.lookup_block(&block.identity).unwrap(), None);
         }
@@ -180,6 +178,21 @@ fn a_missing_volume_is_a_named_fault_until_it_comes_back() {
     assert!(store.faults().unwrap().is_empty(), "{:?}", store.faults());
     check(&store, &log);
     check(&store, &second);
+}
+
+#[test]
+fn the_last_volume_is_not_cut_where_it_comes_back_damaged() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let file = volume_file(volume_count(&rig.store()));
+    let bytes = rig.storage.bytes(&file);
+    rig.storage.remove(&file);
+    rig.store();
+    let damaged = &bytes[..bytes.len() - 5];
+    crate::media::Storage::create(&rig.storage, &file).unwrap().write(damaged).unwrap();
+    check(&rig.store(), &rig.archive(2));
+    assert_eq!(rig.storage.bytes(&file), damaged);
+    assert_eq!(unreadable(&rig.store(), &log, 0), []);
 }
 
 #[test]

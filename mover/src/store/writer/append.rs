@@ -189,9 +189,8 @@ impl StoreWriter {
 
     fn session_mut(&mut self, session: &SessionId) -> Result<&mut BegunSession> {
         let found = self.sessions.iter_mut().find(|begun| begun.header.session == *session);
-        found.ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("session {session} was not begun"))
-        })
+        found
+            .ok_or_else(|| Error::new(ErrorKind::Usage, format!("session {session} was not begun")))
     }
 
     fn begun_archive(&mut self, session: &SessionId, archive: &ArchiveId) -> Result<()> {

@@ -1,8 +1,6 @@
 //! A session that was begun and not ended: what each volume that it comes to has to repeat.
 
-use format::{
-    ArchiveHeader, ArchiveId, ChunkId, Component, FrameKind, RunHeader, SessionHeader,
-};
+use format::{ArchiveHeader, ArchiveId, ChunkId, Component, FrameKind, RunHeader, SessionHeader};
 
 use super::piece::Piece;
 use super::volume::{Introduced, OpenVolume};

@@ -1,9 +1,9 @@
 //! Commit: volume, then catalog, and only then is anything acknowledged.
 
 use super::StoreWriter;
+use crate::Result;
 use crate::store::failpoint::{self, reach};
 use crate::store::record::Acknowledged;
-use crate::Result;
 
 /// Blocks that wait for a commit, at most: they are held in memory.
 const WAITING_BLOCKS_MAX: usize = 256 << 10;

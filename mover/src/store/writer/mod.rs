@@ -11,7 +11,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::catalog::{Catalog, Pool, Place, query};
+use super::catalog::{Catalog, Place, Pool, query};
 use super::change::Change;
 use super::config::StoreConfig;
 use super::lock::{self, Attempt, Lock};
@@ -64,15 +64,15 @@ impl StoreWriter {
         let (id, label_faults) = volumes::identify(&storage, &lengths)?;
         let catalog = open_catalog(config, &storage, id, &lengths)?;
         let rows = query::volumes(&catalog.connection)?;
-        let lengths = volumes::lengths(&storage)?;
         let last_file = lengths.keys().next_back().copied().unwrap_or(0);
         let last_row = rows.iter().map(|row| row.number).max().unwrap_or(0);
-        let row = rows.iter().find(|row| row.number == last_file && last_file >= last_row);
+        let row = rows.iter().find(|row| row.number == last_file);
         let next = match row {
-            Some(row) if !row.closed => (row.number, row.indexed_length),
-            // An empty file is a volume that a crash left at its beginning.
-            None if lengths.get(&last_file) == Some(&0) => (last_file, 0),
-            _ => (last_file.max(last_row) + 1, 0),
+            _ if last_row > last_file => (last_row + 1, 0),
+            Some(row) if row.closed => (last_file + 1, 0),
+            Some(row) => (last_file, row.indexed_length),
+            // A crash left it at its beginning, and recovery left it empty.
+            None => (last_file, 0),
         };
         let groups = query::groups(&catalog.connection)?.iter().map(piece::group).collect();
         let pool = Pool::new(Place::File(config.catalog()), config.cache_size);

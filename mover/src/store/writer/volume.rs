@@ -72,13 +72,12 @@ impl StoreWriter {
     fn reopen_volume(&self, number: u32, length: u64) -> Result<OpenVolume> {
         let storage = self.store.storage.as_ref();
         let connection = &self.catalog.connection;
-        let row = query::volumes(connection)?.into_iter().find(|row| row.number == number);
         Ok(OpenVolume {
             number,
             writer: VolumeWriter::open(storage, &volume_file(number), length)?,
             introduced: HashSet::new(),
             components: query::volume_components(connection, number)?.into_iter().collect(),
-            chunk_count: row.map_or(0, |row| row.chunk_count),
+            chunk_count: query::chunk_count(connection, number)?,
             fresh: false,
         })
     }
@@ -105,7 +104,7 @@ impl StoreWriter {
     /// Bytes that closing the volume takes: they are kept free.
     pub(super) fn reserve(&self, volume: &OpenVolume) -> u64 {
         let footer = frame_length(&[]) + 32;
-        let sessions = self.repeated(volume).map(|body| frame_length(body)).sum::<u64>();
+        let sessions = self.repeated(volume).map(frame_length).sum::<u64>();
         let groups = self.groups.iter().map(|body| frame_length(body)).sum::<u64>();
         sessions + groups + footer
     }
