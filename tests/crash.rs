@@ -199,8 +199,10 @@ fn a_store_is_whole_after_an_abort_at_every_step_of_commit() {
             };
             let mut command = campaign.machine.command(campaign.archive(&archive));
             let output = command.env("FAILPOINTS", action).output().expect("it runs");
-            if output.status.code() != Some(0) {
-                reached.insert(name.clone());
+            match output.status.code() {
+                // It was aborted, as by a kill; where the step is not on its way, it ends well.
+                None => drop(reached.insert(name.clone())),
+                code => assert_eq!(code, Some(0), "{at}: {output:?}"),
             }
             campaign.check(&archive, &at);
         }

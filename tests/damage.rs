@@ -200,7 +200,7 @@ fn name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).expect("it has a name")
 }
 
-/// Harms every part, with the catalog and without; all that goes wrong is told, not the first alone.
+/// Harms every part, with the catalog and without; all that goes wrong is told.
 fn check(harm: Harm, missing_max: usize) {
     let scene = Scene::new();
     let mut wrong = Vec::new();

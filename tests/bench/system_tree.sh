@@ -82,13 +82,12 @@ run_mover() {
 run_restic() {
     rm -rf "$work/store" "$work/restored"
     measure restic init restic init --repository-version 2 -r "$work/store"
-    # From inside, so that the restored tree has no folders above it.
-    cd "$tree"
-    measure restic archive restic backup --compression auto -r "$work/store" --quiet .
-    measure restic second restic backup --compression auto -r "$work/store" --quiet .
+    # By a relative path, so that only the tree's own folder stands above what is restored.
     cd "$work"
+    measure restic archive restic backup --compression auto -r "$work/store" --quiet tree
+    measure restic second restic backup --compression auto -r "$work/store" --quiet tree
     measure restic restore restic restore latest -r "$work/store" --target "$work/restored" --quiet
-    compare "$work/restored" restic
+    compare "$work/restored/tree" restic
 }
 
 build_tree

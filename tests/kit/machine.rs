@@ -38,7 +38,9 @@ pub(crate) fn binary() -> &'static Path {
         // dependencies. It holds no lock while tests run, so that it can be asked again.
         if let Some(cargo) = std::env::var_os("CARGO") {
             let mut build = Command::new(cargo);
-            build.args(["build", "--quiet", "-p", "mover", "--bin", "mover"]);
+            // The whole workspace with all targets, as `tests/run.sh` does: another selection
+            // would resolve to other features, and build wasmtime a second time.
+            build.args(["build", "--quiet", "--workspace", "--all-targets"]);
             build.args(["--features", "mover/failpoints", "--target-dir"]);
             build.arg(profile.parent().expect("target"));
             build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));

@@ -60,6 +60,8 @@ const SAMPLE: u64 = 64;
 
 /// One stage with its instance of a component.
 pub struct ChainStage {
+    /// The component's name, for messages.
+    pub name: String,
     /// The instance.
     pub transform: Box<dyn Transform>,
     /// Whether it takes a key, and so a nonce for each chunk.
@@ -110,11 +112,12 @@ impl Chain {
             let equal = decoded == **plain.plain;
             self.decoded = decoded;
             if decoding.is_err() || !equal {
+                let suspects = self.suspects();
                 let error = Error::new(
                     ErrorKind::Plugin,
-                    format!("{chunk}: a stage did not give back the bytes that it was given"),
+                    format!("{suspects} did not give back the bytes of {chunk} that it was given"),
                 )
-                .way_out("archive without the third-party stage; nothing of this chunk was kept");
+                .way_out("archive without it; nothing of this chunk was kept");
                 return Err(match decoding {
                     Err(cause) => error.because(cause),
                     Ok(()) => error,
@@ -207,6 +210,15 @@ impl Chain {
             true => Ok(()),
             false => Err(Error::new(ErrorKind::Damaged, "its length is not the one it had")),
         }
+    }
+
+    /// Who may have lied: third-party stages, or, where there are none, any.
+    fn suspects(&self) -> String {
+        let foreign = || self.stages.iter().filter(|stage| !stage.built_in);
+        let any = foreign().next().is_none();
+        let names = self.stages.iter().filter(|stage| any || !stage.built_in);
+        let names: Vec<_> = names.map(|stage| stage.name.as_str()).collect();
+        format!("component {}", names.join(" or "))
     }
 
     fn is_to_verify(&self, chunk: ChunkId) -> bool {

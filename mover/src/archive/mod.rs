@@ -11,6 +11,7 @@ mod chain;
 mod spool;
 mod index;
 mod reader;
+mod stream;
 
 pub use chain::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
 pub use index::{IndexReader, IndexWriter, join_records};
@@ -18,4 +19,5 @@ pub use needs::Needs;
 pub use packer::{BlockPlace, ChunkSink, DEDUPE_LENGTH_MIN, Ended, KnownBlocks, Packer};
 pub use reader::{ChunkProvider, DecodedChunk};
 pub use spool::Spool;
+pub use stream::StreamReader;
 pub use window::{Part, Piece, Window};

@@ -24,6 +24,10 @@ impl DecodedChunk {
             let tagged = tagged.map_err(|cause| {
                 Error::new(ErrorKind::Damaged, format!("{chunk}: a block in it")).because(cause)
             })?;
+            tagged.options.require_known(&[]).map_err(|cause| {
+                let message = format!("{chunk}: a block in it");
+                Error::new(ErrorKind::Unsupported, message).because(cause)
+            })?;
             if tagged.tag.kind == TagKind::Data {
                 let start = tagged.block.as_ptr().addr() - plain.as_ptr().addr();
                 blocks.push((u32::try_from(start).expect("bounded"), tagged.tag.length));

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use format::Framing;
 
+use super::Outcome;
 use super::arguments::{Archive, FramingArgument, Global, VerifyArgument};
 use super::console::Console;
 use super::open::{access, ambient, cancel_on_signals, engine, has_passphrase, workers};
 use super::size::show;
-use super::Outcome;
 use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{StateFolder, default_writer};

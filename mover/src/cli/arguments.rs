@@ -273,6 +273,13 @@ pub(crate) struct Drop {
 
 /// Who can read the store
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover key list /backup/store
+  mover key add /backup/store --recipient age1qy... --name alice
+  mover key add /backup/store --name spare              asks for a new passphrase
+  mover key remove /backup/store alice
+  mover key export /backup/store > key-in-the-safe.txt")]
 pub(crate) struct Key {
     #[command(subcommand)]
     pub(crate) command: KeyCommand,
@@ -281,6 +288,9 @@ pub(crate) struct Key {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Add a passphrase or a recipient
+    #[command(
+        after_help = "Example:\n  mover key add /backup/store --recipient age1qy... --name alice"
+    )]
     Add {
         /// The store
         #[arg(value_hint = ValueHint::DirPath)]
@@ -296,6 +306,7 @@ pub(crate) enum KeyCommand {
         name: Option<String>,
     },
     /// Remove one: what is written from now on it cannot read
+    #[command(after_help = "Example:\n  mover key remove /backup/store alice")]
     Remove {
         /// The store
         #[arg(value_hint = ValueHint::DirPath)]
@@ -307,12 +318,14 @@ pub(crate) enum KeyCommand {
         drop_others: bool,
     },
     /// List them
+    #[command(after_help = "Example:\n  mover key list /backup/store")]
     List {
         /// The store
         #[arg(value_hint = ValueHint::DirPath)]
         store: PathBuf,
     },
     /// Print the store's secret as an age identity, to keep in a safe place
+    #[command(after_help = "Example:\n  mover key export /backup/store > key-in-the-safe.txt")]
     Export {
         /// The store
         #[arg(value_hint = ValueHint::DirPath)]

@@ -25,7 +25,11 @@ impl Console {
     /// A bar is drawn on a terminal only, and never with JSON or `--quiet`.
     pub(crate) fn new(json: bool, quiet: bool) -> Console {
         let wanted = !json && !quiet && std::io::stderr().is_terminal();
-        let target = if wanted { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let target = if wanted {
+            ProgressDrawTarget::stderr_with_hz(8)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         Console { json, quiet, bar }
     }
@@ -87,9 +91,10 @@ impl Console {
             let bar = self.bar.clone();
             scope.spawn(move || {
                 bar.set_style(style());
-                while stopped.recv_timeout(Duration::from_millis(125)).is_err_and(|error| {
-                    error == std::sync::mpsc::RecvTimeoutError::Timeout
-                }) {
+                while stopped
+                    .recv_timeout(Duration::from_millis(125))
+                    .is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout)
+                {
                     draw(&bar, progress);
                 }
                 bar.finish_and_clear();
@@ -230,4 +235,3 @@ pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
         Verdict::Stop => "stop",
     }
 }
-

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
+use super::Outcome;
 use super::arguments::{Drop, Global};
 use super::console::Console;
 use super::open::ambient;
-use super::Outcome;
 use crate::error::Result;
 use crate::store::{ArchiveRecord, Store, StoreConfig, StoreWriter};
 

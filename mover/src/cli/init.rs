@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::Outcome;
 use super::arguments::{Global, Init};
 use super::console::Console;
 use super::open::{ambient, new_passphrase};
-use super::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{NewMember, StateFolder, create_group, unencrypted_group};
 use crate::store::{Store, StoreConfig};

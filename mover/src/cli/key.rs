@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use format::{KeyGroup, MemberKind};
 use serde_json::json;
 
+use super::Outcome;
 use super::arguments::{Global, Key, KeyCommand};
 use super::console::Console;
 use super::open::{access, ambient, has_passphrase};
-use super::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{
     GroupSecret, NewMember, StateFolder, Unproven, add_member, member_label, member_recipient,
@@ -84,18 +84,10 @@ fn remove(
     let store = writer.store();
     let group = encrypted(store.current_group()?)?;
     let secret = open(&store, &group, global)?;
-    let given: Vec<_> =
-        passphrase::find(global.passphrase_file.as_deref())?.into_iter().collect();
+    let given: Vec<_> = passphrase::find(global.passphrase_file.as_deref())?.into_iter().collect();
     let unproven = if drop_others { Unproven::Drop } else { Unproven::Refuse };
-    let removal = remove_member(
-        &*ambient.random,
-        &*ambient.clock,
-        &group,
-        &secret,
-        name,
-        &given,
-        unproven,
-    )?;
+    let removal =
+        remove_member(&*ambient.random, &*ambient.clock, &group, &secret, name, &given, unproven)?;
     // The new group first: were we stopped between the two, nobody would be locked out.
     writer.put_group(&removal.group)?;
     writer.put_group(&removal.previous)?;

@@ -5,11 +5,11 @@ use std::io::{BufWriter, Write};
 use format::{EntryKind, IndexEntry, Timestamp};
 use serde_json::{Value, json};
 
+use super::Outcome;
 use super::arguments::{Global, List};
 use super::console::{Console, path_fields, path_text, verdict_name};
 use super::open::{engine, keyring, path_bytes};
 use super::size::show;
-use super::Outcome;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{ChunkCache, Contents, Decoding, Observer, PathFilter};
 use crate::store::{ArchiveRecord, Store, StoreConfig};

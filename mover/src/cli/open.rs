@@ -82,9 +82,7 @@ pub(super) fn cancel_on_signals() -> Result<Cancel> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 2, cancel.flag())
             .and_then(|_| signal_hook::flag::register(signal, cancel.flag()))
-            .map_err(|cause| {
-                Error::new(ErrorKind::Io, "listening for signals").because(cause)
-            })?;
+            .map_err(|cause| Error::new(ErrorKind::Io, "listening for signals").because(cause))?;
     }
     Ok(cancel)
 }

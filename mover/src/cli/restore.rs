@@ -1,11 +1,11 @@
 //! `mover restore`: gets an archive back, or a part of it.
 
+use super::Outcome;
 use super::arguments::{Global, Restore};
 use super::console::Console;
 use super::list::finished;
 use super::open::{ambient, cancel_on_signals, engine, keyring, path_bytes, workers};
 use super::size::show;
-use super::Outcome;
 use crate::error::Result;
 use crate::session::{self, Decoding, PathFilter, Progress, RestoreConfig, RestoreReport, Watch};
 use crate::source::raise_open_file_limit;
@@ -36,9 +36,8 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
     let progress = Progress::default();
     let cancel = cancel_on_signals()?;
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
-    let mut report = console.watch(&progress, || {
-        session::restore(&ambient(), &decoding, footer, config, &watch)
-    })?;
+    let mut report = console
+        .watch(&progress, || session::restore(&ambient(), &decoding, footer, config, &watch))?;
     report.name.clone_from(&record.header.name);
     tell(&report, &command, console)?;
     // An entry that would have left the folder was refused by policy: the strongest word but one.

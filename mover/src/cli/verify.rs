@@ -1,10 +1,10 @@
 //! `mover verify`: checks a store.
 
+use super::Outcome;
 use super::arguments::{Global, Verify};
 use super::console::Console;
 use super::open::{ambient, cancel_on_signals, engine, keyring, workers};
 use super::size::show;
-use super::Outcome;
 use crate::error::Result;
 use crate::key::Keyring;
 use crate::session::{self, Decoding, Progress, VerifyConfig, Watch};
@@ -24,9 +24,8 @@ pub(super) fn run(command: Verify, global: &Global, console: &Console) -> Result
     let progress = Progress::default();
     let cancel = cancel_on_signals()?;
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
-    let report = console.watch(&progress, || {
-        session::verify(&ambient(), &store, &decoding, &config, &watch)
-    })?;
+    let report = console
+        .watch(&progress, || session::verify(&ambient(), &store, &decoding, &config, &watch))?;
     console.document("report", &report)?;
     console.line(&format!(
         "checked {} chunks of {} archives, {} in {:.1} s{}",

@@ -12,8 +12,8 @@ use format::{
 };
 
 use super::access::WriteAccess;
-use super::head::{Head, HeadMeters, HeadParts};
 use super::decode::{ChunkCache, Decoding};
+use super::head::{Head, HeadMeters, HeadParts};
 use super::previous::{Parent, RecordWriter, Search};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
@@ -23,13 +23,12 @@ use super::throttle::Throttle;
 use super::walk::{Comparison, Feed, cancelled};
 use crate::ambient::{Clock, Random, random_bytes};
 use crate::archive::{
-    BlockPlace, ChunkSink, DecodeVerify, IndexWriter, KnownBlocks, Needs, Packer,
-    PlainChunk,
+    BlockPlace, ChunkSink, DecodeVerify, IndexWriter, KnownBlocks, Needs, Packer, PlainChunk,
 };
 use crate::buffer::{Buffer, BufferPool};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::open_epoch;
-use crate::pipeline::{Cancel, Meter, Stretch, encoded_length_max};
+use crate::pipeline::{Cancel, Cutter, Inspector, Meter, Stretch, encoded_length_max};
 use crate::plugin::Engine;
 use crate::source::{SourceConfig, Stdin, Walker};
 use crate::store::{Store, StoreWriter};
@@ -175,6 +174,13 @@ struct Run<'a> {
     recipe: Recipe,
 }
 
+/// Opened components: one chain for each worker, and what the head has.
+struct Instances {
+    chains: Vec<crate::archive::Chain>,
+    cutter: Box<dyn Cutter>,
+    inspectors: Vec<Box<dyn Inspector>>,
+}
+
 /// The ids and headers of one run.
 struct Headers {
     session: SessionHeader,
@@ -215,20 +221,25 @@ impl Run<'_> {
                 framing: self.config.framing,
             },
         };
-        let stretch_meter = Meter::new("encode");
         let chains = (0..self.config.workers)
             .map(|_| {
                 let (random, verify) = (&self.ambient.random, self.config.verify);
                 self.recipe.worker_chain(session, &epoch, key.as_ref(), random, verify)
             })
             .collect::<Result<Vec<_>>>()?;
+        // All components are opened before anything is written: a wrong configuration costs nothing.
+        let instances = Instances {
+            chains,
+            cutter: self.recipe.cutter()?,
+            inspectors: self.recipe.inspectors()?,
+        };
         let before = stored_length(writer)?;
         self.begin(writer, &headers)?;
         let table = &headers.session.components;
         let mut sealing = RecordWriter::create(self.access, source_id, archive, started, table)?;
         let record = sealing.as_mut();
         let (mut report, footer) =
-            self.pump(writer, &headers, source, parent, chains, &stretch_meter, record)?;
+            self.pump(writer, &headers, source, parent, instances, record)?;
         let status = match report.faults {
             0 => SessionStatus::Complete,
             _ => SessionStatus::CompleteWithFaults,
@@ -268,18 +279,18 @@ impl Run<'_> {
         headers: &Headers,
         source: Source,
         parent: Option<Parent<'_>>,
-        chains: Vec<crate::archive::Chain>,
-        stretch_meter: &Arc<Meter>,
+        instances: Instances,
         record: Option<&mut RecordWriter>,
     ) -> Result<(ArchiveReport, ArchiveFooter)> {
+        let Instances { chains, cutter, inspectors } = instances;
         let pools = Pools::new(self.config);
+        let stretch_meter = &Meter::new("encode");
         let indexed = Arc::new(AtomicU64::new(0));
         let store = writer.store();
         let workers = chains.into_iter().map(|mut chain| {
             move |plain: PlainChunk, payload: Buffer| chain.encode(plain, payload)
         });
-        let (stretch, outputs) =
-            Stretch::start(workers.collect(), &pools.encoded, stretch_meter);
+        let (stretch, outputs) = Stretch::start(workers.collect(), &pools.encoded, stretch_meter);
         let frames = Frames {
             session: headers.session.session,
             framing: self.config.framing,
@@ -289,6 +300,12 @@ impl Run<'_> {
         let (spool, told) = (&self.config.spool_folder, Arc::clone(&indexed));
         let mut tail = Tail::new(writer, frames, spool, Arc::clone(&tail_meter), told)?;
         let sink = StretchSink { stretch, plain: Arc::clone(&pools.plain), indexed };
+        let archive = headers.archive.archive;
+        let known = StoreBlocks { store };
+        let packer = Packer::new(archive, StreamNumber(0), self.config.chunk_length, sink, known);
+        let index = IndexWriter::new(archive);
+        let domain = self.access.domain.clone();
+        let parts = HeadParts { cutter, inspectors, packer, index, domain };
         let meters = HeadMeters {
             snoop: Meter::new("snoop"),
             dedupe: Meter::new("dedupe"),
@@ -307,8 +324,7 @@ impl Run<'_> {
                 }
                 written
             });
-            let fed =
-                self.feed(headers, source, parent, sink, store, (&meters, &read_meter), record);
+            let fed = self.feed(headers, source, parent, parts, (&meters, &read_meter), record);
             if fed.is_err() {
                 pools.close();
             }
@@ -342,23 +358,11 @@ impl Run<'_> {
         headers: &Headers,
         source: Source,
         parent: Option<Parent<'_>>,
-        sink: StretchSink,
-        store: Arc<Store>,
+        mut parts: HeadParts<StretchSink, StoreBlocks>,
         (meters, read_meter): (&'h HeadMeters, &'h Arc<Meter>),
         record: Option<&'h mut RecordWriter>,
     ) -> Result<(ArchiveReport, Needs, Vec<format::Withheld>, (u64, u64))> {
-        let archive = headers.archive.archive;
-        let known = StoreBlocks { store };
-        let chunk_length = self.config.chunk_length;
-        let mut packer = Packer::new(archive, StreamNumber(0), chunk_length, sink, known);
-        packer.describe(&describe(&source))?;
-        let parts = HeadParts {
-            cutter: self.recipe.cutter()?,
-            inspectors: self.recipe.inspectors()?,
-            packer,
-            index: IndexWriter::new(archive),
-            domain: self.access.domain.clone(),
-        };
+        parts.packer.describe(&describe(&source))?;
         let (observer, progress) = (self.watch.observer, self.watch.progress);
         let mut head = Head::new(parts, meters, observer, progress, record);
         let mut feed = Feed {

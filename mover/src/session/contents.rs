@@ -1,29 +1,106 @@
 //! The entries of an archive in path order, all or those at and below some paths.
+//!
+//! They come from the index. Where a part of it is damaged, the entries of that part come from the
+//! data stream, which has all that the archive read itself; only what was unchanged since the
+//! parent archive is then missing, and that is said.
 
-use format::{ArchiveFooter, IndexEntry};
+use std::collections::VecDeque;
+use std::iter::Peekable;
 
-use crate::archive::{ChunkProvider, IndexReader, join_records};
-use crate::error::Result;
+use format::{ArchiveFooter, ChunkRange, IndexEntry, StreamNumber, compare_paths};
+
+use crate::archive::{ChunkProvider, IndexReader, StreamReader, join_records};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Reads only the index pages that can hold what was asked for.
 pub struct Contents<'a> {
     chunks: &'a dyn ChunkProvider,
-    reader: IndexReader,
+    reader: Option<IndexReader>,
+    footer: ArchiveFooter,
     filter: PathFilter,
     page: usize,
     records: std::vec::IntoIter<IndexEntry>,
     last: Option<IndexEntry>,
+    /// What to say before going on.
+    faults: VecDeque<Error>,
+    /// Entries of the data stream, in the place of a damaged part of the index.
+    instead: Option<Instead<'a>>,
+    /// The path that was given last.
+    given: Option<Vec<u8>>,
+}
+
+/// The data stream, between what came before a damaged part of the index and what comes behind.
+struct Instead<'a> {
+    stream: Peekable<StreamReader<'a>>,
+    end: Option<Vec<u8>>,
 }
 
 impl<'a> Contents<'a> {
-    /// Reads the index's root.
+    /// Reads the index's root. Fails where not even the data stream could stand in for it.
     pub fn open(
         chunks: &'a dyn ChunkProvider,
         footer: &ArchiveFooter,
         filter: PathFilter,
     ) -> Result<Contents<'a>> {
-        let reader = IndexReader::open(chunks, footer)?;
-        Ok(Contents { chunks, reader, filter, page: 0, records: Vec::new().into_iter(), last: None })
+        let mut contents = Contents {
+            chunks,
+            reader: None,
+            footer: footer.clone(),
+            filter,
+            page: 0,
+            records: Vec::new().into_iter(),
+            last: None,
+            faults: VecDeque::new(),
+            instead: None,
+            given: None,
+        };
+        match IndexReader::open(chunks, footer) {
+            Ok(reader) => contents.reader = Some(reader),
+            Err(error) if is_damage(&error) => contents.stand_in(error, None),
+            Err(error) => return Err(error),
+        }
+        Ok(contents)
+    }
+
+    /// Goes on with the data stream, up to the path `end` of the index.
+    fn stand_in(&mut self, error: Error, end: Option<Vec<u8>>) {
+        self.faults.push_back(error);
+        self.faults.push_back(Error::new(
+            ErrorKind::Damaged,
+            "a part of the index is damaged: its entries are taken from the data stream, and those \
+             that were unchanged since the archive before are missing here; restore them from that",
+        ));
+        let own = |range: &&ChunkRange| {
+            range.archive == self.footer.archive && range.stream == StreamNumber(0)
+        };
+        let ends = self.footer.needs.iter().filter(own).map(|range| range.first + range.count);
+        let count = ends.max().unwrap_or(0);
+        let stream = StreamReader::open(self.chunks, self.footer.archive, count).peekable();
+        self.instead = Some(Instead { stream, end });
+    }
+
+    /// The next entry of the data stream that stands for the damaged part.
+    fn next_instead(&mut self) -> Result<Option<IndexEntry>> {
+        let Some(instead) = &mut self.instead else { return Ok(None) };
+        loop {
+            let behind = match instead.stream.peek() {
+                None => true,
+                Some(Err(_)) => false,
+                Some(Ok(entry)) => instead
+                    .end
+                    .as_ref()
+                    .is_some_and(|end| compare_paths(&entry.entry.path, end).is_ge()),
+            };
+            if behind {
+                self.instead = None;
+                return Ok(None);
+            }
+            let entry = instead.stream.next().expect("peeked at")?;
+            let given = self.given.as_ref();
+            if given.is_none_or(|given| compare_paths(&entry.entry.path, given).is_gt()) {
+                return Ok(Some(entry));
+            }
+        }
     }
 
     /// The paths that were asked for and matched nothing so far.
@@ -34,42 +111,71 @@ impl<'a> Contents<'a> {
 
     fn next_whole(&mut self) -> Result<Option<IndexEntry>> {
         loop {
+            if let Some(error) = self.faults.pop_front() {
+                return Err(error);
+            }
+            if let Some(entry) = self.next_instead()? {
+                return Ok(Some(entry));
+            }
             for record in self.records.by_ref() {
                 if let Some(whole) = join_records(&mut self.last, record) {
                     return Ok(Some(whole));
                 }
             }
-            while self.page < self.reader.page_count() && !self.may_match(self.page) {
+            let Some(reader) = &self.reader else { return Ok(None) };
+            while self.page < reader.page_count() && !may_match(&self.filter, reader, self.page) {
                 self.page += 1;
             }
-            if self.page >= self.reader.page_count() {
+            if self.page >= reader.page_count() {
                 return Ok(self.last.take());
             }
-            // Before reading: a damaged page is told once, and the next call goes on behind it.
+            let page = self.page;
             self.page += 1;
-            self.records = self.reader.page(self.chunks, self.page - 1)?.into_iter();
+            match reader.page(self.chunks, page) {
+                Ok(records) => self.records = records.into_iter(),
+                Err(error) if is_damage(&error) => {
+                    let next = (page + 1 < reader.page_count())
+                        .then(|| reader.page_entry(page + 1).first_path.clone());
+                    // What was read whole comes first.
+                    let last = self.last.take();
+                    if let Some(last) = &last {
+                        self.given = Some(last.entry.path.clone());
+                    }
+                    self.stand_in(error, next);
+                    if last.is_some() {
+                        return Ok(last);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
+}
 
-    fn may_match(&self, page: usize) -> bool {
-        let first = &self.reader.page_entry(page).first_path;
-        let next = (page + 1 < self.reader.page_count())
-            .then(|| self.reader.page_entry(page + 1).first_path.as_slice());
-        self.filter.may_match(first, next)
-    }
+fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Missing)
+}
+
+fn may_match(filter: &PathFilter, reader: &IndexReader, page: usize) -> bool {
+    let first = &reader.page_entry(page).first_path;
+    let next =
+        (page + 1 < reader.page_count()).then(|| reader.page_entry(page + 1).first_path.as_slice());
+    filter.may_match(first, next)
 }
 
 impl Iterator for Contents<'_> {
     type Item = Result<IndexEntry>;
 
-    /// The next entry; after an error, what follows the page that could not be read.
+    /// The next entry; an error is told once, and the next call goes on behind it.
     fn next(&mut self) -> Option<Result<IndexEntry>> {
         loop {
             match self.next_whole() {
-                Ok(Some(entry)) if self.filter.matches(&entry.entry.path) => {
-                    return Some(Ok(entry));
+                Ok(Some(entry)) => {
+                    self.given = Some(entry.entry.path.clone());
+                    if self.filter.matches(&entry.entry.path) {
+                        return Some(Ok(entry));
+                    }
                 }
-                Ok(Some(_)) => {}
                 Ok(None) => return None,
                 Err(error) => return Some(Err(error)),
             }
@@ -125,8 +231,8 @@ impl PathFilter {
     fn may_match(&self, first: &[u8], next: Option<&[u8]>) -> bool {
         self.paths.is_empty()
             || self.paths.iter().any(|asked| {
-                let begins_before =
-                    format::compare_paths(first, &asked.path).is_le() || is_at_or_below(first, &asked.path);
+                let begins_before = format::compare_paths(first, &asked.path).is_le()
+                    || is_at_or_below(first, &asked.path);
                 // Equal counts too: the records of one entry may go on in the next page.
                 let ends_behind =
                     next.is_none_or(|next| format::compare_paths(next, &asked.path).is_ge());
@@ -146,7 +252,9 @@ mod tests {
     #[test]
     fn paths_are_taken_as_people_type_them() {
         let mut filter = PathFilter::new(["/usr/lib/", "./etc"]);
-        assert!(filter.matches(b"usr/lib") && filter.matches(b"usr/lib/x") && filter.matches(b"etc"));
+        assert!(
+            filter.matches(b"usr/lib") && filter.matches(b"usr/lib/x") && filter.matches(b"etc")
+        );
         assert!(!filter.matches(b"usr/library") && !filter.matches(b"usr"));
         assert!(PathFilter::new(["."]).is_all());
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use format::{ChunkId, ChunkKind, ComponentEntry, Context, Digest, SessionHeader, SessionId};
+use format::{ChunkId, ChunkKind, ComponentEntry, Context, Digest, Role, SessionHeader, SessionId};
 
 use super::stages::open_transform;
 use crate::ambient::{Random, SystemRandom};
@@ -87,6 +87,11 @@ impl<'a> Decoding<'a> {
     }
 
     fn chain(&self, session: SessionId, context: &Context) -> Result<Chain> {
+        // None is known yet, and a mandatory one must not be passed over.
+        context.options.require_known(&[]).map_err(|cause| {
+            let message = format!("a context of session {session}");
+            Error::new(ErrorKind::Unsupported, message).because(cause)
+        })?;
         let header = self.session(session)?;
         let key = self.epoch_key(&header, context.epoch)?;
         let mut stages = Vec::with_capacity(context.chain.len());
@@ -95,10 +100,12 @@ impl<'a> Decoding<'a> {
                 let message = format!("session {session} has no component {place} in its table");
                 Error::new(ErrorKind::Damaged, message)
             })?;
+            check_entry(entry)?;
             let plugin = self.plugin(entry)?;
             let epoch = context.epoch;
             stages.push(ChainStage {
                 transform: open_transform(&plugin, entry, session, epoch, position, key.as_ref())?,
+                name: entry.name.clone(),
                 keyed: entry.keyed,
                 built_in: true,
                 digests: (entry.digest, entry.config_digest),
@@ -107,6 +114,16 @@ impl<'a> Decoding<'a> {
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         Ok(Chain::new(context.epoch, stages, random, DecodeVerify::Never))
     }
+}
+
+/// A stage's entry in the table stands in the clear: it must at least agree with itself.
+fn check_entry(entry: &ComponentEntry) -> Result<()> {
+    let config_digest = Digest(*blake3::hash(entry.config.as_bytes()).as_bytes());
+    if entry.role == Role::Transform && entry.config_digest == config_digest {
+        return Ok(());
+    }
+    let message = format!("the component table's entry of {} was changed", entry.name);
+    Err(Error::new(ErrorKind::Damaged, message))
 }
 
 /// Chains that one thread keeps ready; more sessions than this take turns.

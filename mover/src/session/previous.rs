@@ -75,7 +75,8 @@ impl<'a> Search<'a> {
             }
         };
         if snoops_digest(&session.components) != snoops_digest(table) {
-            observer.note("the snoops are not those of the last archive, so that every file is read");
+            observer
+                .note("the snoops are not those of the last archive, so that every file is read");
             return Ok(None);
         }
         let previous = StoredIndex {

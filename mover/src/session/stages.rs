@@ -40,6 +40,10 @@ impl std::str::FromStr for StageSpec {
                 .because(cause)
                 .way_out(r#"write it as NAME={"key":value}, in single quotes for the shell"#));
         }
+        if config.len() > format::limits::CONFIG_LENGTH_MAX {
+            let message = format!("the configuration of {component} is too long");
+            return Err(Error::new(ErrorKind::Usage, message).way_out("1 MiB is the most"));
+        }
         Ok(StageSpec::new(component, config))
     }
 }
@@ -70,7 +74,15 @@ impl LoadedStage {
                 return Err(Error::new(ErrorKind::Usage, message).way_out(way_out));
             }
         };
-        let plugin = engine.load(&bytes, trust)?;
+        let plugin = engine.load(&bytes, trust).map_err(|cause| {
+            let hint = cause.hint().map(str::to_owned);
+            let message = format!("component {} cannot be used", spec.component);
+            let error = Error::new(cause.kind(), message).because(cause);
+            match hint {
+                Some(hint) => error.way_out(hint),
+                None => error,
+            }
+        })?;
         if plugin.role() != role {
             let message = format!(
                 "{} is a {} and cannot be used as a {}",
@@ -189,6 +201,7 @@ impl Recipe {
                 open_transform(&stage.plugin, &entry, session, epoch.number, position, key)?;
             Ok(ChainStage {
                 transform,
+                name: entry.name,
                 keyed: entry.keyed,
                 built_in: stage.built_in,
                 digests: (entry.digest, entry.config_digest),

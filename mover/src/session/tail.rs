@@ -132,9 +132,9 @@ impl<'a> Tail<'a> {
 
     fn close_run(&mut self) -> Result<()> {
         match self.run.take() {
-            Some(run) => self
-                .writer
-                .append_run_footer(&RunFooter { header: run.header, chunks: run.chunks }),
+            Some(run) => {
+                self.writer.append_run_footer(&RunFooter { header: run.header, chunks: run.chunks })
+            }
             None => Ok(()),
         }
     }

@@ -1,8 +1,9 @@
 //! Checks a store: every chunk on every volume, every chunk that an archive needs, and, if asked,
 //! what is inside.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use format::{ArchiveId, ChunkId, Extent};
 
@@ -12,7 +13,7 @@ use super::decode::{ChunkCache, Decoder, Decoding};
 use super::report::VerifyReport;
 use super::walk::cancelled;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{ArchiveRecord, ChunkPlace, Store};
+use crate::store::{ArchiveRecord, ChunkPlace, Fault, FaultKind, Store};
 
 /// What is checked.
 pub struct VerifyConfig {
@@ -43,13 +44,12 @@ pub fn verify(
     });
     let mut verifier = Verifier { store, decoding, config, watch, report: VerifyReport::default() };
     verifier.report.decoded = config.read;
-    if config.archive.is_none() {
-        for fault in store.faults()? {
-            verifier.fault(&Error::new(ErrorKind::Damaged, fault.to_string()));
-        }
-    }
     let places = verifier.places(&archives)?;
-    let shapes = verifier.chunks(&places)?;
+    let damaged = match config.archive {
+        None => verifier.volumes(&places)?,
+        Some(_) => verifier.headers(&places),
+    };
+    let shapes = verifier.decode(&places, &damaged)?;
     for archive in &archives {
         verifier.archive(archive, &shapes)?;
     }
@@ -89,11 +89,8 @@ impl Verifier<'_> {
                 number,
             });
             let data = footer.needs.iter().flat_map(|range| {
-                let chunk = |number| ChunkId {
-                    archive: range.archive,
-                    stream: range.stream,
-                    number,
-                };
+                let chunk =
+                    |number| ChunkId { archive: range.archive, stream: range.stream, number };
                 (range.first..range.first + range.count).map(chunk)
             });
             for chunk in data.chain(index) {
@@ -114,50 +111,94 @@ impl Verifier<'_> {
         Ok(places)
     }
 
-    /// Checks chunks on all workers; gives the shapes of those that were decoded.
-    fn chunks(&mut self, places: &[ChunkPlace]) -> Result<HashMap<ChunkId, Shape>> {
-        let (store, decoding, watch, read) =
-            (self.store, self.decoding, self.watch, self.config.read);
-        watch.progress.expect(0, places.iter().map(|place| place.length).sum());
-        let next = Mutex::new(places.iter());
-        let (shapes, faults) = (Mutex::new(HashMap::new()), Mutex::new(Vec::new()));
-        std::thread::scope(|scope| {
-            for _ in 0..self.config.workers {
-                scope.spawn(|| {
-                    let mut decoder = Decoder::new(decoding);
-                    while !watch.cancel.is_cancelled() {
-                        let place = next.lock().expect("no holder panics").next();
-                        let Some(place) = place else { return };
-                        watch.progress.bytes(place.length);
-                        let checked = store.verify_chunk(&place.chunk).and_then(|_| match read {
-                            true => decoder.chunk(&place.chunk).map(|chunk| Some(chunk.shape())),
-                            false => Ok(None),
-                        });
-                        match checked {
-                            Ok(None) => {}
-                            Ok(Some(shape)) => {
-                                let mut shapes = shapes.lock().expect("no holder panics");
-                                shapes.insert(place.chunk, shape);
-                            }
-                            Err(error) => faults.lock().expect("no holder panics").push(error),
-                        }
-                    }
-                });
+    /// Reads every frame of every volume; gives the chunks that are not what they were.
+    fn volumes(&mut self, places: &[ChunkPlace]) -> Result<HashSet<ChunkId>> {
+        for fault in self.store.faults()? {
+            match fault.kind {
+                // Damage is found by reading, below.
+                FaultKind::Damaged | FaultKind::Unacknowledged => {}
+                // What a crash leaves, where no catalog can say so.
+                FaultKind::Torn => self.watch.observer.note(&fault.to_string()),
+                FaultKind::Cut | FaultKind::Missing => {
+                    self.fault(&Error::new(ErrorKind::Damaged, fault.to_string()));
+                }
             }
-        });
-        if watch.cancel.is_cancelled() {
-            return Err(cancelled());
         }
-        for error in faults.into_inner().expect("no holder panics") {
-            if error.kind() == ErrorKind::Key {
-                return Err(error);
+        let volumes = self.store.volumes()?;
+        self.watch.progress.expect(0, volumes.iter().map(|volume| volume.length).sum());
+        let mut damaged = HashSet::new();
+        let (store, watch) = (self.store, self.watch);
+        let checked = in_parallel(
+            self.config.workers,
+            &volumes,
+            watch,
+            || (),
+            |(), volume| {
+                let faults = store.check_volume(volume);
+                watch.progress.bytes(volume.length);
+                faults
+            },
+        )?;
+        for (volume, faults) in volumes.iter().zip(checked) {
+            self.report.stored_bytes_read += volume.length;
+            for fault in faults? {
+                let hit = chunks_in(places, &fault);
+                let named: Vec<_> = hit.iter().map(|place| place.chunk.to_string()).collect();
+                damaged.extend(hit.iter().map(|place| place.chunk));
+                let mut message = fault.to_string();
+                if !named.is_empty() {
+                    message = format!("{message}: {}", named.join(", "));
+                }
+                self.fault(&Error::new(ErrorKind::Damaged, message));
             }
-            self.fault(&error);
         }
         self.report.chunks += places.len() as u64;
-        let length = |place: &ChunkPlace| place.length + place.footer_length;
-        self.report.stored_bytes_read += places.iter().map(length).sum::<u64>();
-        Ok(shapes.into_inner().expect("no holder panics"))
+        Ok(damaged)
+    }
+
+    /// Reads the chunks of one archive; gives those that are not what they were.
+    fn headers(&mut self, places: &[ChunkPlace]) -> HashSet<ChunkId> {
+        let mut damaged = HashSet::new();
+        for place in places {
+            self.report.chunks += 1;
+            self.report.stored_bytes_read += place.length + place.footer_length;
+            if let Err(error) = self.store.verify_chunk(&place.chunk) {
+                damaged.insert(place.chunk);
+                self.fault(&error);
+            }
+        }
+        damaged
+    }
+
+    /// Decodes chunks on all workers, if asked to; gives their shapes.
+    fn decode(
+        &mut self,
+        places: &[ChunkPlace],
+        damaged: &HashSet<ChunkId>,
+    ) -> Result<HashMap<ChunkId, Shape>> {
+        let mut shapes = HashMap::new();
+        if !self.config.read {
+            return Ok(shapes);
+        }
+        self.watch.progress.expect(0, places.iter().map(|place| place.length).sum());
+        let sound: Vec<_> = places.iter().filter(|place| !damaged.contains(&place.chunk)).collect();
+        let (decoding, watch) = (self.decoding, self.watch);
+        let new = || Decoder::new(decoding);
+        let decoded = in_parallel(self.config.workers, &sound, watch, new, |decoder, place| {
+            watch.progress.bytes(place.length);
+            decoder.chunk(&place.chunk).map(|chunk| chunk.shape())
+        })?;
+        for (place, shape) in sound.iter().zip(decoded) {
+            match shape {
+                Ok(shape) => {
+                    shapes.insert(place.chunk, shape);
+                }
+                // Without the key nothing else can be decoded either.
+                Err(error) if error.kind() == ErrorKind::Key => return Err(error),
+                Err(error) => self.fault(&error),
+            }
+        }
+        Ok(shapes)
     }
 
     /// Walks an archive's index, and checks that every entry's content is where it says.
@@ -197,4 +238,46 @@ impl Verifier<'_> {
         }
         Ok(())
     }
+}
+
+/// The chunks that a damaged range touches.
+fn chunks_in<'a>(places: &'a [ChunkPlace], fault: &Fault) -> Vec<&'a ChunkPlace> {
+    let ends = fault.offset.saturating_add(fault.length);
+    let touched = |place: &&ChunkPlace| {
+        place.volume == fault.volume
+            && place.offset < ends
+            && place.offset + place.length + place.footer_length > fault.offset
+    };
+    places.iter().filter(touched).collect()
+}
+
+/// Does the same work on every item, on several threads; gives the results in order.
+fn in_parallel<T: Sync, R: Send, S>(
+    workers: usize,
+    items: &[T],
+    watch: &Watch<'_>,
+    new: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> R + Sync,
+) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(items.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..workers.min(items.len()) {
+            scope.spawn(|| {
+                let mut state = new();
+                while !watch.cancel.is_cancelled() {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(place) else { return };
+                    let result = work(&mut state, item);
+                    done.lock().expect("no holder panics").push((place, result));
+                }
+            });
+        }
+    });
+    if watch.cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    let mut done = done.into_inner().expect("no holder panics");
+    done.sort_by_key(|(place, _)| *place);
+    Ok(done.into_iter().map(|(_, result)| result).collect())
 }

@@ -38,6 +38,9 @@ impl Previous for NoPrevious {
 /// changed again within the same tick of the file system's clock.
 const CLOCK_TICK_NS: i128 = 20_000_000;
 
+/// Bytes of an entry without its content, at most; Linux gives an inode far fewer attributes.
+const ENTRY_LENGTH_MAX: usize = 4 << 20;
+
 /// Walks along the parent archive beside the source.
 pub(super) struct Comparison<'p> {
     previous: Box<dyn Previous + 'p>,
@@ -106,7 +109,11 @@ pub(super) struct Feed<'a, 'b, S, K> {
 
 impl<S: ChunkSink, K: KnownBlocks> Feed<'_, '_, S, K> {
     /// Walks all of a source.
-    pub(super) fn walk(&mut self, walker: &mut Walker, mut comparison: Comparison<'_>) -> Result<()> {
+    pub(super) fn walk(
+        &mut self,
+        walker: &mut Walker,
+        mut comparison: Comparison<'_>,
+    ) -> Result<()> {
         // Groups of names whose first one could not be read: the next name is tried instead.
         let mut unread_groups = HashSet::new();
         while let Some(found) = self.read_meter.busy(|| walker.next()) {
@@ -118,6 +125,11 @@ impl<S: ChunkSink, K: KnownBlocks> Feed<'_, '_, S, K> {
                     continue;
                 }
             };
+            if found.entry.encoded_length() > ENTRY_LENGTH_MAX {
+                let message = "its attributes are too long to be archived";
+                self.head.fault(&found.entry.path, &Error::new(ErrorKind::Unsupported, message));
+                continue;
+            }
             if found.entry.kind != EntryKind::File {
                 self.number += 1;
                 let (number, entry) = (self.number, Box::new(found.entry));
@@ -238,6 +250,7 @@ fn finish(reader: FileReader) -> Option<Error> {
 
 /// What a stopped session ends with.
 pub(super) fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "stopped by the operator")
-        .way_out("run the same command again; what was stored already is found and not stored twice")
+    Error::new(ErrorKind::Cancelled, "stopped by the operator").way_out(
+        "run the same command again; what was stored already is found and not stored twice",
+    )
 }

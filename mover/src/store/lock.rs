@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::ambient::Clock;
 use crate::{Error, ErrorKind, Result};
@@ -44,10 +45,21 @@ pub(super) fn acquire(path: &Path, doing: &str, clock: &dyn Clock) -> Result<Att
             ));
         }
     };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Attempt::Busy(busy(path, &mut file))),
-        Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+    let mut patience = RECOVERY_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => {
+                file.rewind().map_err(failed)?;
+                let (holder, error) = busy(path, &mut file);
+                if holder != RECOVERY || patience == 0 {
+                    return Ok(Attempt::Busy(error));
+                }
+                patience -= 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+        }
     }
     // The text is a courtesy; the lock itself is the operating system's.
     let since = clock.now().seconds;
@@ -61,7 +73,13 @@ pub(super) fn acquire(path: &Path, doing: &str, clock: &dyn Clock) -> Result<Att
     Ok(Attempt::Held(Lock { _file: file }))
 }
 
-fn busy(path: &Path, file: &mut File) -> Error {
+/// What a reader does that found the catalog behind.
+pub(super) const RECOVERY: &str = "recovery";
+/// How often a recovery is waited for: it is short, and no reason to refuse anybody.
+const RECOVERY_PATIENCE: u32 = 100;
+
+/// What the holder does, and the refusal.
+fn busy(path: &Path, file: &mut File) -> (String, Error) {
     let mut text = String::new();
     // A holder that has just come may not have written its name yet.
     let _ = file.take(4096).read_to_string(&mut text);
@@ -74,8 +92,10 @@ fn busy(path: &Path, file: &mut File) -> Error {
         (Some(pid), Some(since)) => format!("process {pid} ({doing}, since {since})"),
         _ => "another process".to_owned(),
     };
-    Error::new(ErrorKind::Busy, format!("store {store} is being written by {holder}"))
-        .way_out("wait until it is done; one process writes to a store at a time")
+    let message = format!("store {store} is being written by {holder}");
+    let error = Error::new(ErrorKind::Busy, message)
+        .way_out("wait until it is done; one process writes to a store at a time");
+    (doing.to_owned(), error)
 }
 
 #[cfg(test)]

@@ -107,18 +107,19 @@ fn readable(
         if is_in_step(&pool.with(query::volumes)?, lengths) {
             return Ok(pool);
         }
-        return match lock::acquire(&config.lock(), "recovery", config.clock.as_ref())? {
+        return match lock::acquire(&config.lock(), lock::RECOVERY, config.clock.as_ref())? {
             // The lengths may be those of a moment ago: now nobody writes.
-            Attempt::Held(_lock) => {
-                drop(pool);
-                recovered(config, storage, id)
-            }
+            Attempt::Held(_lock) => match recovered(config, storage, id) {
+                // What was acknowledged is in the catalog as it is; the rest can wait for room.
+                Err(error) if error.kind() == ErrorKind::Full => Ok(pool),
+                recovered => recovered,
+            },
             // The writer is ahead of what it has committed, as it should be.
             Attempt::Busy(_) => Ok(pool),
             Attempt::Unwritable(_) => in_memory(config, storage, id, lengths),
         };
     }
-    match lock::acquire(&config.lock(), "recovery", config.clock.as_ref())? {
+    match lock::acquire(&config.lock(), lock::RECOVERY, config.clock.as_ref())? {
         Attempt::Held(_lock) => recovered(config, storage, id),
         Attempt::Busy(error) => Err(error.way_out("its catalog is being made; try again later")),
         Attempt::Unwritable(_) => in_memory(config, storage, id, lengths),

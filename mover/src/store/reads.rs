@@ -10,11 +10,11 @@ use format::{
 use super::catalog::query;
 use super::open::Store;
 use super::record::{
-    ArchiveRecord, BlockPlace, ChunkPlace, Fault, SessionRecord, StoredChunk, StreamEnd,
+    ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, SessionRecord, StoredChunk, StreamEnd,
     VolumeRecord,
 };
 use super::volumes;
-use crate::media::{FrameBytes, VolumeReader, volume_file};
+use crate::media::{FrameBytes, Payloads, Scan, Scanned, VolumeReader, volume_file};
 use crate::{Error, ErrorKind, Result};
 
 /// Volume files that are kept open.
@@ -118,6 +118,26 @@ impl Store {
         let (header, _) = self.chunk_header(&place)?;
         self.context(&header, &place)?;
         self.footer(&place)
+    }
+
+    /// Reads all of a volume that the catalog knows, and gives what is damaged in it.
+    pub fn check_volume(&self, volume: &VolumeRecord) -> Result<Vec<Fault>> {
+        let mut scan = Scan::new(self.reader(volume.number)?, 0, Payloads::Check)?;
+        let mut faults = Vec::new();
+        while let Some(step) = scan.next()? {
+            let (offset, length) = match step {
+                Scanned::Frame { .. } => continue,
+                Scanned::Damage { offset, length } | Scanned::Torn { offset, length } => {
+                    (offset, length)
+                }
+            };
+            // Behind what is indexed a writer may be at work.
+            if offset < volume.indexed_length {
+                let kind = FaultKind::Damaged;
+                faults.push(Fault { volume: volume.number, offset, length, kind });
+            }
+        }
+        Ok(faults)
     }
 
     /// A chunk's footer.

@@ -134,10 +134,14 @@ impl StoreWriter {
         self.begun_archive(&footer.session, &footer.archive)?;
         let (mut body, mut lists) = (Vec::new(), Vec::new());
         footer.encode(&mut body, &mut lists);
-        let piece = Piece::new(FrameKind::ArchiveFooter, body).payload(lists);
-        let piece = piece.change(Change::ArchiveEnd(footer.clone()));
+        // Twice: it is all that makes the archive visible, and a bit that turns in it must not
+        // hide a whole archive from whoever has only the volume. SPEC 4.5.
+        let piece = || {
+            let piece = Piece::new(FrameKind::ArchiveFooter, body.clone()).payload(lists.clone());
+            piece.change(Change::ArchiveEnd(footer.clone()))
+        };
         let subject = Subject { archive: Some(footer.archive), run: None };
-        self.put(Some(footer.session), subject, vec![piece])?;
+        self.put(Some(footer.session), subject, vec![piece(), piece()])?;
         let session = self.session_mut(&footer.session)?;
         session.archives.retain(|header| header.archive != footer.archive);
         if footer.withheld.is_empty() {

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Installs what the tests need and passes all of them. Debian, as root; from any folder.
+# Everything runs on this machine alone; nothing is sent anywhere but to package registries.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+packages=(acl age attr clang-22 lld-22 libarchive-tools llvm-22 python3-venv rsync time)
+missing=()
+for package in "${packages[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+    say "installing ${missing[*]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+fi
+rustup target add wasm32-unknown-unknown
+cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+
+# One selection of packages, targets and features throughout: another one would resolve to other
+# features of shared libraries, and build wasmtime twice.
+selection=(--release --locked --workspace --features mover/failpoints)
+
+say "formatting"
+cargo fmt --all --check
+(cd plugins && cargo fmt --all --check)
+
+say "lints"
+cargo clippy "${selection[@]}" --all-targets -- -D warnings
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc "${selection[@]}" --no-deps
+
+say "building"
+cargo build "${selection[@]}" --all-targets
+
+say "tests"
+MOVER_BINARY="$PWD/target/release/mover" cargo test "${selection[@]}" --no-fail-fast
+
+say "tests of the components' own code"
+(cd plugins && cargo test --locked --quiet)
+
+say "the committed components are what the sources make"
+cargo run "${selection[@]}" --quiet -p plugin-build -- --check
+
+if [ -x tests/reader/against_mover.sh ]; then
+    say "the independent reader, in Python"
+    tests/reader/against_mover.sh "$PWD/target/release/mover" "$PWD/target/reader-venv"
+fi
+say "all passed"
