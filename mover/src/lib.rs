@@ -6,7 +6,7 @@
 //! ([`media`]) and commits; a restore goes the other way, into a [`target`].
 //!
 //! Read `docs/architecture.md` first, then the modules in the order below.
-//! The bytes on media are the crate [`format`], and `format/SPEC.md` says what they mean.
+//! The bytes on media are the crate [`mod@format`], and `format/SPEC.md` says what they mean.
 
 pub mod error;
 pub mod ambient;

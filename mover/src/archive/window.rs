@@ -118,10 +118,10 @@ impl Window {
         for part in &self.parts {
             match part {
                 Part::Data(piece) => at += piece.length,
-                Part::Hole(_) | Part::End { .. } if ends.last() != Some(&position(at)) => {
-                    if at > 0 {
-                        ends.push(position(at));
-                    }
+                Part::Hole(_) | Part::End { .. }
+                    if at > 0 && ends.last() != Some(&position(at)) =>
+                {
+                    ends.push(position(at));
                 }
                 _ => {}
             }

@@ -129,10 +129,13 @@ fn check_entry(entry: &ComponentEntry) -> Result<()> {
 /// Chains that one thread keeps ready; more sessions than this take turns.
 const CHAIN_COUNT_MAX: usize = 8;
 
+/// Session, epoch and places of a chain.
+type ChainKey = (SessionId, u32, Vec<u16>);
+
 /// Reads and decodes chunks, on one thread, with instances of its own.
 pub struct Decoder<'a> {
     decoding: &'a Decoding<'a>,
-    chains: VecDeque<((SessionId, u32, Vec<u16>), Chain)>,
+    chains: VecDeque<(ChainKey, Chain)>,
 }
 
 impl<'a> Decoder<'a> {
@@ -156,9 +159,8 @@ impl<'a> Decoder<'a> {
     }
 
     fn chain(&mut self, session: SessionId, context: &Context) -> Result<&mut Chain> {
-        let is_it = |key: &(SessionId, u32, Vec<u16>)| {
-            key.0 == session && key.1 == context.epoch && key.2 == context.chain
-        };
+        let is_it =
+            |key: &ChainKey| key.0 == session && key.1 == context.epoch && key.2 == context.chain;
         match self.chains.iter().position(|(key, _)| is_it(key)) {
             Some(at) => {
                 let found = self.chains.remove(at).expect("found above");
