@@ -29,13 +29,17 @@ pub struct StreamReader<'a> {
     ready: VecDeque<IndexEntry>,
     /// Content of files with several names; the later names have none of their own.
     links: HashMap<u64, Vec<Extent>>,
+    failures: u32,
 }
+
+/// Chunks in a row that may be unreadable: how many there are is a claim of the archive's footer.
+const FAILURE_COUNT_MAX: u32 = 1024;
 
 impl<'a> StreamReader<'a> {
     /// Reads `count` chunks of stream 0.
     pub fn open(chunks: &'a dyn ChunkProvider, archive: ArchiveId, count: u64) -> StreamReader<'a> {
         let (open, ready, links) = (None, VecDeque::new(), HashMap::new());
-        StreamReader { chunks, archive, next: 0, end: count, open, ready, links }
+        StreamReader { chunks, archive, next: 0, end: count, open, ready, links, failures: 0 }
     }
 
     fn read_chunk(&mut self) -> Result<()> {
@@ -121,11 +125,15 @@ impl Iterator for StreamReader<'_> {
             if let Some(entry) = self.ready.pop_front() {
                 return Some(Ok(entry));
             }
-            if self.next >= self.end {
+            if self.next >= self.end || self.failures > FAILURE_COUNT_MAX {
                 return None;
             }
-            if let Err(error) = self.read_chunk() {
-                return Some(Err(error));
+            match self.read_chunk() {
+                Ok(()) => self.failures = 0,
+                Err(error) => {
+                    self.failures += 1;
+                    return Some(Err(error));
+                }
             }
         }
     }

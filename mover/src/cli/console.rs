@@ -127,9 +127,10 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
     let path = String::from_utf8_lossy(&now.current).into_owned();
     let width = 40;
     let tail = path.chars().rev().take(width).collect::<Vec<_>>().into_iter().rev();
+    let cut = if path.chars().count() > width { "..." } else { "" };
     let tail: String = tail.map(|c| if c.is_control() { '?' } else { c }).collect();
     bar.set_message(format!(
-        "{} entries, {}{}, {rate}/s{stored}  {tail}",
+        "{} entries, {}{}, {rate}/s{stored}  {cut}{tail}",
         now.entries,
         show(now.bytes),
         of(now.bytes_total),

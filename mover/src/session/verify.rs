@@ -75,13 +75,28 @@ impl Verifier<'_> {
     /// The chunks to check, in the order of volumes; those that are needed and missing are told.
     fn places(&mut self, archives: &[ArchiveRecord]) -> Result<Vec<ChunkPlace>> {
         let mut places = Vec::new();
+        let volumes = self.store.volumes()?;
         if self.config.archive.is_none() {
-            for volume in self.store.volumes()? {
+            for volume in &volumes {
                 places.extend(self.store.volume_chunks(volume.number)?);
             }
         }
+        let stored: u64 = volumes.iter().map(|volume| volume.chunk_count).sum();
         for archive in archives {
             let Some(footer) = &archive.footer else { continue };
+            // The lists are not authenticated: a count must not make us work for ever (SPEC 4.5).
+            let needed =
+                footer.needs.iter().fold(0u64, |sum, range| sum.saturating_add(range.count));
+            let indexed = footer.index_page_count.saturating_add(footer.index_root_count);
+            if needed.saturating_add(indexed) > stored {
+                let name = &archive.header.name;
+                let message = format!(
+                    "archive {name} needs {needed} chunks and an index of {indexed}, and the store \
+                     has {stored}"
+                );
+                self.fault(&Error::new(ErrorKind::Missing, message));
+                continue;
+            }
             let pages = footer.index_page_count + footer.index_root_count;
             let index = (0..pages).map(|number| ChunkId {
                 archive: footer.archive,

@@ -60,7 +60,7 @@ impl Store {
         names.truncate(NAMES_MAX);
         match names.is_empty() {
             true => error,
-            false => error.way_out(format!("there are {}", names.join(", "))),
+            false => error.way_out(format!("name one of these: {}", names.join(", "))),
         }
     }
 }

@@ -192,7 +192,7 @@ fn an_archive_is_found_by_name_by_identity_and_as_the_latest() {
     assert_eq!(found(&first.finished[0].to_string()[..8]), first.finished[0]);
     let error = store.find_archive("thre").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Missing);
-    assert_eq!(error.hint(), Some("there are three, one"));
+    assert_eq!(error.hint(), Some("name one of these: three, one"));
 }
 
 #[test]
