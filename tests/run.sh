@@ -46,7 +46,6 @@ say "tests of the components' own code"
 say "the committed components are what the sources make"
 target/release/plugin-build --check
 
-
 say "the independent reader, in Python"
 tests/reader/against_mover.sh "$PWD/target/release/mover" "$PWD/target/reader-venv"
 
