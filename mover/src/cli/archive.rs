@@ -62,7 +62,7 @@ fn open_access(
     // Without a passphrase to ask for, this machine writes by the public recipient alone.
     let prompt = group.is_encrypted() && has_passphrase(store)?;
     let access = access(global, store.path(), prompt)?;
-    if command.trust_new_key && group.is_encrypted() {
+    if command.trust_new_key {
         StateFolder::open(None, store.id())?.trust_recipient(&group)?;
     }
     WriteAccess::open(store, &access, &*ambient.random, None, &default_writer()?)

@@ -24,10 +24,8 @@ pub(super) fn run(command: Init, global: &Global, console: &Console) -> Result<O
         create_group(random, clock, &members)?.0
     };
     let id = Store::create(&StoreConfig::new(&command.store), &group)?;
-    if group.is_encrypted() {
-        // This machine made the key, so it need not take the store's word for it later.
-        StateFolder::open(None, id)?.trust_recipient(&group)?;
-    }
+    // This machine made the key, so it need not take the store's word for it later.
+    StateFolder::open(None, id)?.trust_recipient(&group)?;
     console.line(&format!("made store {} ({id})", command.store.display()))?;
     let how = match (command.no_encryption, command.recipient.is_empty()) {
         (true, _) => "nothing is encrypted",

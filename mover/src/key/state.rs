@@ -112,7 +112,8 @@ impl StateFolder {
             group.group
         );
         let way_out = format!(
-            "ask who changed the keys; if it is right, make {recipient} the last line of {}",
+            "ask who changed the keys; if it is right, archive with --trust-new-key, or make \
+             {recipient} the last line of {}",
             self.path.join(RECIPIENTS).display()
         );
         Err(Error::new(ErrorKind::Refused, message).way_out(way_out))

@@ -32,13 +32,14 @@ impl WriteAccess {
         writer: &str,
     ) -> Result<WriteAccess> {
         let group = store.current_group()?;
+        let state = StateFolder::open(state_base, store.id())?;
+        // Whoever can write to the store could have put another key there, or none at all.
+        state.check_recipient(&group)?;
         if !group.is_encrypted() {
             let domain = DomainSecret::of_open_store(store.id(), writer);
             return Ok(WriteAccess { group, keyring: Keyring::empty(), domain, state: None });
         }
         if access.is_nothing() {
-            let state = StateFolder::open(state_base, store.id())?;
-            state.check_recipient(&group)?;
             let domain = state.domain_secret(random, writer)?;
             let (keyring, state) = (Keyring::empty(), Some(state));
             return Ok(WriteAccess { group, keyring, domain, state });

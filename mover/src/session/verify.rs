@@ -128,7 +128,11 @@ impl Verifier<'_> {
 
     /// Reads every frame of every volume; gives the chunks that are not what they were.
     fn volumes(&mut self, places: &[ChunkPlace]) -> Result<HashSet<ChunkId>> {
+        let mut residue = Vec::new();
         for fault in self.store.faults()? {
+            if matches!(fault.kind, FaultKind::Torn | FaultKind::Unacknowledged) {
+                residue.push(fault);
+            }
             match fault.kind {
                 // Damage is found by reading, below.
                 FaultKind::Damaged | FaultKind::Unacknowledged => {}
@@ -156,7 +160,8 @@ impl Verifier<'_> {
         )?;
         for (volume, faults) in volumes.iter().zip(checked) {
             self.report.stored_bytes_read += volume.length;
-            for fault in faults? {
+            let is_residue = |fault: &Fault| residue.iter().any(|known| overlap(known, fault));
+            for fault in faults?.into_iter().filter(|fault| !is_residue(fault)) {
                 let hit = chunks_in(places, &fault);
                 let named: Vec<_> = hit.iter().map(|place| place.chunk.to_string()).collect();
                 damaged.extend(hit.iter().map(|place| place.chunk));
@@ -253,6 +258,12 @@ impl Verifier<'_> {
         }
         Ok(())
     }
+}
+
+fn overlap(one: &Fault, other: &Fault) -> bool {
+    one.volume == other.volume
+        && one.offset < other.offset.saturating_add(other.length)
+        && other.offset < one.offset.saturating_add(one.length)
 }
 
 /// The chunks that a damaged range touches.
