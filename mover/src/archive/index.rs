@@ -20,6 +20,8 @@ pub struct IndexWriter {
     page: IndexPageWriter,
     root: Vec<PageEntry>,
     number: u64,
+    /// Chunks below this number are in the store already.
+    arrived: u64,
     /// Visible entries so far.
     pub entry_count: u64,
     /// Their content so far.
@@ -27,13 +29,15 @@ pub struct IndexWriter {
 }
 
 impl IndexWriter {
-    /// An empty index.
-    pub fn new(archive: ArchiveId) -> IndexWriter {
+    /// An empty index, of which an earlier session has brought the first `arrived` chunks into the
+    /// store: the same entries make the same pages, so they are not made into chunks again.
+    pub fn new(archive: ArchiveId, arrived: u64) -> IndexWriter {
         IndexWriter {
             archive,
             page: IndexPageWriter::default(),
             root: Vec::new(),
             number: 0,
+            arrived,
             entry_count: 0,
             content_length: 0,
         }
@@ -77,6 +81,9 @@ impl IndexWriter {
         let chunk =
             ChunkId { archive: self.archive, stream: StreamNumber::INDEX, number: self.number };
         self.number += 1;
+        if chunk.number < self.arrived {
+            return Ok(());
+        }
         sink.push(PlainChunk { chunk, kind, plain, blocks: Vec::new(), needs: Vec::new() })
     }
 

@@ -8,7 +8,6 @@ mod window;
 mod packer;
 mod needs;
 mod chain;
-mod spool;
 mod index;
 mod reader;
 mod stream;
@@ -16,8 +15,9 @@ mod stream;
 pub use chain::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
 pub use index::{IndexReader, IndexWriter, join_records};
 pub use needs::Needs;
-pub use packer::{BlockPlace, ChunkSink, DEDUPE_LENGTH_MIN, Ended, KnownBlocks, Packer};
+pub use packer::{
+    BlockPlace, ChunkSink, DEDUPE_LENGTH_MIN, Ended, KnownBlocks, Packer, Position, ResumedEntry,
+};
 pub use reader::{ChunkProvider, DecodedChunk};
-pub use spool::Spool;
 pub use stream::StreamReader;
 pub use window::{Part, Piece, Window};

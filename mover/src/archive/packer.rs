@@ -29,6 +29,10 @@ pub struct BlockPlace {
 
 /// The data index, as far as packing needs it.
 pub trait KnownBlocks {
+    /// Says which blocks will be asked for next, so that one question can answer for them all.
+    fn expect(&mut self, _identities: &[BlockIdentity]) -> Result<()> {
+        Ok(())
+    }
     /// Where a block of this identity lies, if the store has it.
     fn find(&mut self, identity: &BlockIdentity) -> Result<Option<BlockPlace>>;
 }
@@ -41,6 +45,30 @@ pub trait ChunkSink {
     fn push(&mut self, chunk: PlainChunk) -> Result<()>;
     /// All chunks of the stream below this number are in the data index now.
     fn indexed(&self) -> u64;
+    /// Hears of a data chunk that is full, before it is pushed: how far it reaches, so that a
+    /// later session can go on behind it. None where no entry is open at its end.
+    fn checkpoint(&mut self, _chunk: u64, _open: Option<&Position<'_>>) -> Result<()> {
+        Ok(())
+    }
+    /// Hears of runs that must never be referred to.
+    fn withhold(&mut self, _runs: &[Run]) {}
+}
+
+/// How far the open entry is in chunks that are full.
+#[derive(Debug)]
+pub struct Position<'a> {
+    /// The entry's number in the archive.
+    pub number: u64,
+    /// The entry.
+    pub entry: &'a Entry,
+    /// The number of its next block.
+    pub next_block: u32,
+    /// Where its next byte lies in its content.
+    pub offset: u64,
+    /// Where its content lies up to there.
+    pub extents: &'a [Extent],
+    /// What of that was written for this entry.
+    pub written: &'a [Run],
 }
 
 /// A block of this session that the data index may not show yet.
@@ -55,6 +83,8 @@ struct Recent {
 #[derive(Debug)]
 struct Open {
     plain: Buffer,
+    /// Bytes of content that it stands for, those included that it only refers to.
+    covered: u64,
     data_count: u32,
     blocks: Vec<BlockEntry>,
     needs: BTreeSet<ChunkId>,
@@ -63,8 +93,12 @@ struct Open {
 /// The entry being packed.
 #[derive(Debug, Default)]
 struct OpenEntry {
+    /// 0 where none is open.
     number: u64,
+    entry: Option<Box<Entry>>,
     next_block: u32,
+    /// Where its next byte lies.
+    offset: u64,
     extents: Vec<Extent>,
     /// What of the extents was written for this entry, and so is garbage if it is withheld.
     written: Vec<Run>,
@@ -79,6 +113,26 @@ pub struct Ended {
     /// Where its content lies.
     pub extents: Vec<Extent>,
 }
+
+/// An entry that an earlier session began; see [`Position`].
+#[derive(Clone, Debug)]
+pub struct ResumedEntry {
+    /// Its number in the archive.
+    pub number: u64,
+    /// The entry.
+    pub entry: Entry,
+    /// The number of its next block.
+    pub next_block: u32,
+    /// Where its next byte lies in its content.
+    pub offset: u64,
+    /// Where its content lies up to there.
+    pub extents: Vec<Extent>,
+    /// What of that was written for this entry.
+    pub written: Vec<Run>,
+}
+
+/// A chunk stands for this many times its own length of content, at most.
+const COVERED_FACTOR: u64 = 64;
 
 /// Runs in one reference block, at most.
 const RUN_COUNT_MAX: usize = 1024;
@@ -135,6 +189,50 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         self.deduplicated_length
     }
 
+    /// Goes on with an archive behind chunk `number - 1`, as an earlier session left it; `needs`
+    /// are those of the entries that are complete.
+    pub fn resume(
+        &mut self,
+        number: u64,
+        withheld: &[Withheld],
+        open: Option<ResumedEntry>,
+        needs: Needs,
+    ) {
+        self.needs = needs;
+        for number in 0..number {
+            let (archive, stream) = (self.archive, self.stream);
+            self.needs.insert(ChunkId { archive, stream, number });
+        }
+        self.number = number;
+        self.withheld.extend(withheld.iter().map(|block| (block.chunk, block.ordinal)));
+        if let Some(ResumedEntry { number, entry, next_block, offset, extents, written }) = open {
+            self.reuse(&extents);
+            let entry = Some(Box::new(entry));
+            self.entry = OpenEntry {
+                number,
+                entry,
+                next_block,
+                offset,
+                extents,
+                written,
+                ..OpenEntry::default()
+            };
+        }
+    }
+
+    /// Says which blocks come next.
+    pub fn expect(&mut self, identities: &[BlockIdentity]) -> Result<()> {
+        // Before the question: what is indexed by now is in the answer.
+        let indexed = self.sink.indexed();
+        self.recent.retain(|_, recent| recent.number >= indexed);
+        self.known.expect(identities)
+    }
+
+    /// Gives up the open entry: what it has written stays, and nothing shows it.
+    pub fn abandon(&mut self) {
+        self.entry = OpenEntry::default();
+    }
+
     /// Says something of the archive itself; before the first entry.
     pub fn describe(&mut self, options: &Options) -> Result<()> {
         self.tag(TagKind::Metadata, 0, 0, &[], crc32c(&[]), options)
@@ -143,7 +241,8 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
     /// Opens an entry.
     pub fn begin(&mut self, number: u64, entry: &Entry) -> Result<()> {
         self.seal_if_full()?;
-        self.entry = OpenEntry { number, ..OpenEntry::default() };
+        let entry_copy = Some(Box::new(entry.clone()));
+        self.entry = OpenEntry { number, entry: entry_copy, ..OpenEntry::default() };
         let mut bytes = Vec::with_capacity(256);
         entry.encode(&mut bytes);
         self.tag(TagKind::Entry, 0, 0, &bytes, crc32c(&bytes), &Options::default())
@@ -163,13 +262,15 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
             self.deduplicated_length += bytes.len() as u64;
             return self.refer(offset, place.as_run());
         }
-        self.seal_if_full()?;
         self.flush_references()?;
+        self.seal_if_full()?;
         let (chunk, ordinal) = (self.chunk_id(), self.open()?.data_count);
         let length = u32::try_from(bytes.len()).expect("a block is bounded");
         let block = self.next_block();
         self.tag(TagKind::Data, offset, block, bytes, crc, &Options::default())?;
+        self.entry.offset = offset + bytes.len() as u64;
         let open = self.open()?;
+        open.covered += bytes.len() as u64;
         open.data_count += 1;
         if let Some(identity) = identity {
             open.blocks.push(BlockEntry { ordinal, length, identity });
@@ -185,10 +286,12 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
     /// Adds a hole.
     pub fn hole(&mut self, offset: u64, length: u64) -> Result<()> {
         self.flush_references()?;
+        self.seal_if_full()?;
         let block = self.next_block();
         let bytes = length.to_le_bytes();
         self.tag(TagKind::Hole, offset, block, &bytes, crc32c(&bytes), &Options::default())?;
         self.entry.extents.push(Extent::Hole(length));
+        self.entry.offset = offset + length;
         Ok(())
     }
 
@@ -266,6 +369,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         push_run(&mut self.entry.pending, run);
         push_extent(&mut self.entry.extents, run);
         self.needs.insert(run.chunk);
+        self.entry.offset = offset + run.length;
         match self.entry.pending.len() > RUN_COUNT_MAX {
             true => self.flush_references(),
             false => Ok(()),
@@ -276,7 +380,6 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         if self.entry.pending.is_empty() {
             return Ok(());
         }
-        self.seal_if_full()?;
         let runs = std::mem::take(&mut self.entry.pending);
         let mut bytes = Vec::with_capacity(runs.len() * Run::LEN);
         let here = self.chunk_id();
@@ -287,7 +390,10 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
             }
         }
         let (offset, block) = (self.entry.pending_offset, self.next_block());
-        self.tag(TagKind::Reference, offset, block, &bytes, crc32c(&bytes), &Options::default())
+        self.open()?.covered += runs.iter().map(|run| run.length).sum::<u64>();
+        self.tag(TagKind::Reference, offset, block, &bytes, crc32c(&bytes), &Options::default())?;
+        // Nothing is pending now: a chunk ends only where a session could go on.
+        self.seal_if_full()
     }
 
     fn withhold(&mut self, written: &[Run]) {
@@ -296,6 +402,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
             (run.first..run.first + run.count).map(move |ordinal| (chunk, ordinal))
         };
         self.withheld.extend(written.iter().flat_map(places));
+        self.sink.withhold(written);
         if let Some(open) = &mut self.open {
             let here = ChunkId { archive: self.archive, stream: self.stream, number: self.number };
             open.blocks.retain(|block| !self.withheld.contains(&(here, block.ordinal)));
@@ -337,6 +444,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         if self.open.is_none() {
             self.open = Some(Open {
                 plain: self.sink.buffer()?,
+                covered: 0,
                 data_count: 0,
                 blocks: Vec::new(),
                 needs: BTreeSet::new(),
@@ -346,7 +454,10 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
     }
 
     fn seal_if_full(&mut self) -> Result<()> {
-        let full = |open: &Open| open.plain.len() >= self.chunk_length;
+        // One of references alone ends too, or a session that is cut would go far back.
+        let covered_max = self.chunk_length as u64 * COVERED_FACTOR;
+        let full =
+            |open: &Open| open.plain.len() >= self.chunk_length || open.covered >= covered_max;
         match self.open.as_ref().is_some_and(full) {
             true => self.seal(),
             false => Ok(()),
@@ -358,8 +469,15 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         let chunk = self.chunk_id();
         self.needs.insert(chunk);
         self.number += 1;
-        let indexed = self.sink.indexed();
-        self.recent.retain(|_, recent| recent.number >= indexed);
+        let position = self.entry.entry.as_ref().map(|entry| Position {
+            number: self.entry.number,
+            entry,
+            next_block: self.entry.next_block,
+            offset: self.entry.offset,
+            extents: &self.entry.extents,
+            written: &self.entry.written,
+        });
+        self.sink.checkpoint(chunk.number, position.as_ref())?;
         self.sink.push(PlainChunk {
             chunk,
             kind: ChunkKind::Data,

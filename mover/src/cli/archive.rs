@@ -13,7 +13,7 @@ use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{StateFolder, default_writer};
 use crate::session::{
-    self, ArchiveConfig, ArchiveReport, Progress, Source, StageSpec, Watch, WriteAccess,
+    self, ArchiveConfig, ArchiveReport, Job, Progress, Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::{SourceConfig, raise_open_file_limit};
 use crate::store::{Store, StoreConfig, StoreWriter};
@@ -114,8 +114,16 @@ fn config(command: &Archive) -> Result<ArchiveConfig> {
             VerifyArgument::Sample => DecodeVerify::Sample,
             VerifyArgument::Never => DecodeVerify::Never,
         },
-        spool_folder: command.to.clone(),
+        fresh: command.fresh,
+        job: job(),
     })
+}
+
+/// This command, for `mover resume`.
+fn job() -> Job {
+    let arguments = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let folder = std::env::current_dir().unwrap_or_default();
+    Job { arguments: arguments.collect(), folder: folder.to_string_lossy().into_owned() }
 }
 
 fn source(command: Archive) -> Source {

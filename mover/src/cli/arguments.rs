@@ -158,6 +158,9 @@ pub(crate) struct Archive {
     /// The dedupe component: NAME or PATH.wasm, or either with =JSON
     #[arg(long, value_name = "SPEC", default_value = "crc-dedupe")]
     pub(crate) dedupe: StageSpec,
+    /// Begin a new archive, even where an earlier one of this source was interrupted
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// How much context stands around chunks
     #[arg(long, value_enum, default_value_t)]
     pub(crate) framing: FramingArgument,

@@ -7,7 +7,7 @@ use super::arguments::{Drop, Global};
 use super::console::Console;
 use super::open::ambient;
 use crate::error::Result;
-use crate::store::{ArchiveRecord, Store, StoreConfig, StoreWriter};
+use crate::store::{ArchiveRecord, ReadStore, Store, StoreConfig, StoreWriter};
 
 pub(super) fn run(command: Drop, _global: &Global, console: &Console) -> Result<Outcome> {
     let config = StoreConfig::new(&command.store);

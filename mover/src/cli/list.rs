@@ -12,7 +12,7 @@ use super::open::{engine, keyring, path_bytes};
 use super::size::show;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{ChunkCache, Contents, Decoding, Observer, PathFilter};
-use crate::store::{ArchiveRecord, Store, StoreConfig};
+use crate::store::{ArchiveRecord, ReadStore, Store, StoreConfig};
 
 pub(super) fn run(command: List, global: &Global, console: &Console) -> Result<Outcome> {
     let store = Store::open(&StoreConfig::new(&command.store))?;

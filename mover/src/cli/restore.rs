@@ -9,7 +9,7 @@ use super::size::show;
 use crate::error::Result;
 use crate::session::{self, Decoding, PathFilter, Progress, RestoreConfig, RestoreReport, Watch};
 use crate::source::raise_open_file_limit;
-use crate::store::{Store, StoreConfig};
+use crate::store::{ReadStore, Store, StoreConfig};
 use crate::target::TargetConfig;
 
 /// Decoded chunks that are kept: about 48 MiB.

@@ -8,7 +8,7 @@ use super::size::show;
 use crate::error::Result;
 use crate::key::Keyring;
 use crate::session::{self, Decoding, Progress, VerifyConfig, Watch};
-use crate::store::{Store, StoreConfig};
+use crate::store::{ReadStore, Store, StoreConfig};
 
 pub(super) fn run(command: Verify, global: &Global, console: &Console) -> Result<Outcome> {
     let store = Store::open(&StoreConfig::new(&command.store))?;

@@ -53,6 +53,7 @@ mod domain;
 mod envelope;
 mod epoch;
 mod group;
+mod journal;
 pub mod passphrase;
 mod record;
 mod secret;
@@ -67,6 +68,7 @@ pub use group::{
     GroupSecret, NewMember, create_group, current_group, member_label, member_recipient,
     unencrypted_group,
 };
+pub use journal::{JournalKey, SEAL_LENGTH};
 pub use passphrase::Passphrase;
 pub use record::{Opener, RecordKey, Sealer};
 pub use state::StateFolder;

@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `domain.key` | 32 random bytes: the dedupe domain of a machine that may only write |
 //! | `record.key` | an age identity: seals the local record |
+//! | `journal.key` | 32 random bytes: seals the journals of sessions that are not finished |
+//! | `journals/` | those journals |
 //! | `recipients` | the recipients that this machine has written for, one a line, the latest last |
 //!
 //! The folder is 0700 and its files are 0600. Each file appears whole or not at all, and of two
@@ -24,12 +26,15 @@ use zeroize::Zeroizing;
 
 use super::domain::DomainSecret;
 use super::group::parse_recipient;
+use super::journal::JournalKey;
 use super::record::RecordKey;
+use super::secret::SecretBytes;
 use crate::ambient::{Random, SystemRandom, random_bytes};
 use crate::{Error, ErrorKind, Result};
 
 const DOMAIN_KEY: &str = "domain.key";
 const RECORD_KEY: &str = "record.key";
+const JOURNAL_KEY: &str = "journal.key";
 const RECIPIENTS: &str = "recipients";
 
 /// More is not what was written here.
@@ -89,6 +94,44 @@ impl StateFolder {
             .ok()
             .and_then(RecordKey::parse)
             .ok_or_else(|| self.damaged(RECORD_KEY, "all files are read again then"))
+    }
+
+    /// The key that the journal of a name is sealed with; its secret is made on first use.
+    pub fn journal_key(&self, random: &dyn Random, name: &str) -> Result<JournalKey> {
+        let fresh = Zeroizing::new(random_bytes::<32>(random));
+        let bytes = self.read_or_create(JOURNAL_KEY, fresh.as_slice())?;
+        let key = <[u8; 32]>::try_from(bytes.as_slice())
+            .map_err(|_| self.damaged(JOURNAL_KEY, "an unfinished session starts anew then"))?;
+        Ok(JournalKey::derive(&SecretBytes::new(key), name))
+    }
+
+    /// The folder of journals, made on first use.
+    pub fn journals(&self) -> Result<PathBuf> {
+        let path = self.path.join("journals");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Error::io("making folder", &path, error))?;
+        Ok(path)
+    }
+
+    /// The folders of all stores that this machine knows.
+    pub fn all(base: Option<&Path>) -> Result<Vec<StateFolder>> {
+        let base = match base {
+            Some(base) => base.to_owned(),
+            None => xdg_state()?,
+        };
+        let stores = base.join("mover").join("stores");
+        let listing = match fs::read_dir(&stores) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("listing", &stores, error)),
+        };
+        let folders = listing.filter_map(|entry| Some(StateFolder { path: entry.ok()?.path() }));
+        let mut folders: Vec<_> = folders.filter(|folder| folder.path.is_dir()).collect();
+        folders.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        Ok(folders)
     }
 
     /// Remembers a store's recipient when the machine first writes for it; refuses another one

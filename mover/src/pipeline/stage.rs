@@ -86,4 +86,6 @@ pub trait Inspector: Send {
     fn name(&self) -> &str;
     /// Looks at the next bytes; one verdict for every end of an entry in them.
     fn inspect(&mut self, window: &[u8], ends: &[u32]) -> Result<Vec<Verdict>>;
+    /// Everything that another instance needs to go on from here.
+    fn save(&mut self) -> Result<Vec<u8>>;
 }

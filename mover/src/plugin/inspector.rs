@@ -79,20 +79,6 @@ impl ComponentInspector {
         let name = plugin.manifest().name.clone();
         Ok(ComponentInspector { guest: Guest::open(plugin, config, state)?, name })
     }
-
-    /// Everything that another instance needs to go on from here.
-    pub fn save(&mut self) -> Result<Vec<u8>> {
-        let state = self.guest.call("save", 0, false, None, |bindings, store, inspector| {
-            let inspectors = bindings.mover_plugin_snoop().inspector();
-            Ok(inspectors.call_save(store, inspector)?.map_err(guest_error))
-        })?;
-        let most = self.guest.plugin().limits().state_length_max;
-        if state.len() > most {
-            let what = format!("a state of {} bytes is too long", state.len());
-            return Err(self.guest.lied("save", what));
-        }
-        Ok(state)
-    }
 }
 
 impl Inspector for ComponentInspector {
@@ -113,5 +99,18 @@ impl Inspector for ComponentInspector {
             return Err(self.guest.lied("inspect", what));
         }
         Ok(answer.into_iter().map(verdict).collect())
+    }
+
+    fn save(&mut self) -> Result<Vec<u8>> {
+        let state = self.guest.call("save", 0, false, None, |bindings, store, inspector| {
+            let inspectors = bindings.mover_plugin_snoop().inspector();
+            Ok(inspectors.call_save(store, inspector)?.map_err(guest_error))
+        })?;
+        let most = self.guest.plugin().limits().state_length_max;
+        if state.len() > most {
+            let what = format!("a state of {} bytes is too long", state.len());
+            return Err(self.guest.lied("save", what));
+        }
+        Ok(state)
     }
 }

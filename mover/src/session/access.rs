@@ -7,7 +7,7 @@ use format::KeyGroup;
 use crate::ambient::Random;
 use crate::error::Result;
 use crate::key::{Access, DomainSecret, Keyring, StateFolder};
-use crate::store::Store;
+use crate::store::ReadStore;
 
 /// All that archiving needs of keys.
 pub struct WriteAccess {
@@ -17,15 +17,17 @@ pub struct WriteAccess {
     pub keyring: Keyring,
     /// The secret of the dedupe domain.
     pub domain: DomainSecret,
-    /// Where a machine that cannot read keeps its own record.
-    pub state: Option<StateFolder>,
+    /// What this machine keeps of the store.
+    pub state: StateFolder,
+    /// It cannot read what it writes, and so keeps a record of its own.
+    pub keeps_record: bool,
 }
 
 impl WriteAccess {
     /// Opens what can be opened. Without anything to open with, an encrypted store is written to
     /// by its public recipient alone, if `may_write_only`.
     pub fn open(
-        store: &Store,
+        store: &dyn ReadStore,
         access: &Access,
         random: &dyn Random,
         state_base: Option<&Path>,
@@ -37,14 +39,15 @@ impl WriteAccess {
         state.check_recipient(&group)?;
         if !group.is_encrypted() {
             let domain = DomainSecret::of_open_store(store.id(), writer);
-            return Ok(WriteAccess { group, keyring: Keyring::empty(), domain, state: None });
+            let (keyring, keeps_record) = (Keyring::empty(), !store.is_readable());
+            return Ok(WriteAccess { group, keyring, domain, state, keeps_record });
         }
         if access.is_nothing() {
             let domain = state.domain_secret(random, writer)?;
-            let (keyring, state) = (Keyring::empty(), Some(state));
-            return Ok(WriteAccess { group, keyring, domain, state });
+            let (keyring, keeps_record) = (Keyring::empty(), true);
+            return Ok(WriteAccess { group, keyring, domain, state, keeps_record });
         }
-        let name = store.path().display().to_string();
+        let name = store.name();
         let keyring = Keyring::open(&store.groups()?, access, &name)?;
         let secret = match keyring.secret(group.group) {
             Some(secret) => secret.clone(),
@@ -52,6 +55,7 @@ impl WriteAccess {
             None => crate::key::unlock(&group, access, &name)?,
         };
         let domain = DomainSecret::of_group(&secret, writer);
-        Ok(WriteAccess { group, keyring, domain, state: None })
+        let keeps_record = !store.is_readable();
+        Ok(WriteAccess { group, keyring, domain, state, keeps_record })
     }
 }

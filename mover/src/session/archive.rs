@@ -1,37 +1,37 @@
 //! Archives a source: sets up head, stretch and tail, runs them, and closes the archive.
 
 use std::io::Read;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use format::{
-    ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, Component, Context, Framing,
-    SessionFooter, SessionHeader, SessionId, SessionStatus, StreamNumber,
+    ArchiveFooter, ArchiveHeader, ArchiveId, Component, Context, Framing, SessionFooter,
+    SessionHeader, SessionId, SessionStatus, StreamNumber,
 };
 
 use super::access::WriteAccess;
+use super::begin::{Beginning, Continued, JournalPlace};
 use super::decode::{ChunkCache, Decoding};
 use super::head::{Head, HeadMeters, HeadParts};
+use super::journal::{Head as JournalHead, Job, JournalWriter, OpenEntry};
 use super::previous::{Parent, RecordWriter, Search};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
+use super::sink::{Pools, StoreBlocks, StretchSink};
 use super::stages::{Recipe, StageSpec};
 use super::tail::{Frames, Tail};
 use super::throttle::Throttle;
-use super::walk::{Comparison, Feed, cancelled};
+use super::walk::{Comparison, Feed, WalkFrom, cancelled};
 use crate::ambient::{Clock, Random, random_bytes};
-use crate::archive::{
-    BlockPlace, ChunkSink, DecodeVerify, IndexWriter, KnownBlocks, Needs, Packer, PlainChunk,
-};
-use crate::buffer::{Buffer, BufferPool};
-use crate::error::{Error, ErrorKind, Result};
+use crate::archive::{DecodeVerify, IndexWriter, Needs, Packer, PlainChunk};
+use crate::buffer::Buffer;
+use crate::error::{Error, Result};
 use crate::key::open_epoch;
-use crate::pipeline::{Cancel, Cutter, Inspector, Meter, Stretch, encoded_length_max};
+use crate::pipeline::{Cancel, Cutter, Inspector, Meter, Stretch};
 use crate::plugin::Engine;
 use crate::source::{SourceConfig, Stdin, Walker};
-use crate::store::{Store, StoreWriter};
+use crate::store::{ArchiveProof, WriteStore};
 
 /// What is archived.
 pub enum Source {
@@ -70,8 +70,10 @@ pub struct ArchiveConfig {
     pub chunk_length: usize,
     /// Which chunks are decoded again before their plain bytes are let go.
     pub verify: DecodeVerify,
-    /// Where the index waits for the end of its archive.
-    pub spool_folder: PathBuf,
+    /// Begin a new archive, even where an earlier session left one unfinished.
+    pub fresh: bool,
+    /// The command, for `mover resume`.
+    pub job: Job,
 }
 
 /// What is injected into every session.
@@ -106,7 +108,7 @@ const PARENT_CHUNK_COUNT: usize = 4;
 pub fn archive(
     ambient: &Ambient,
     engine: &Engine,
-    writer: &mut StoreWriter,
+    writer: &mut dyn WriteStore,
     access: &WriteAccess,
     config: &ArchiveConfig,
     source: Source,
@@ -122,11 +124,11 @@ pub fn archive(
     )?;
     let source_id = access.domain.source_id(&source_name(&source)?);
     let store = writer.store();
-    let decoding = Decoding::new(&store, engine, &access.keyring);
+    let decoding = Decoding::new(&*store, engine, &access.keyring);
     let chunks = ChunkCache::new(&decoding, PARENT_CHUNK_COUNT);
     let parent = match (&source, config.reread) {
         (Source::Files(_), false) => {
-            let search = Search { store: &store, chunks: &chunks, source: source_id };
+            let search = Search { store: &*store, chunks: &chunks, source: source_id };
             search.find(access, &recipe.table(), watch.observer)?
         }
         _ => None,
@@ -181,7 +183,7 @@ struct Instances {
     inspectors: Vec<Box<dyn Inspector>>,
 }
 
-/// The ids and headers of one run.
+/// The headers of one run.
 struct Headers {
     session: SessionHeader,
     archive: ArchiveHeader,
@@ -190,7 +192,7 @@ struct Headers {
 impl Run<'_> {
     fn write(
         &self,
-        writer: &mut StoreWriter,
+        writer: &mut dyn WriteStore,
         source: Source,
         source_id: [u8; 32],
         parent: Option<Parent<'_>>,
@@ -199,7 +201,8 @@ impl Run<'_> {
         let started = self.ambient.clock.now();
         let (epoch, key) = open_epoch(random, &self.access.group, 0)?;
         let session = SessionId(random_bytes(random));
-        let archive = ArchiveId(random_bytes(random));
+        let table = self.recipe.table();
+        let beginning = self.beginning(writer, &source, source_id, &parent, session)?;
         let headers = Headers {
             session: SessionHeader {
                 session,
@@ -208,18 +211,10 @@ impl Run<'_> {
                 writer: self.access.domain.writer_id(),
                 software: concat!("mover ", env!("CARGO_PKG_VERSION")).to_owned(),
                 started,
-                components: self.recipe.table(),
+                components: table.clone(),
                 epochs: vec![epoch.clone()],
             },
-            archive: ArchiveHeader {
-                archive,
-                session,
-                name: self.config.name.clone(),
-                source: source_id,
-                started,
-                parent: parent.as_ref().map(|parent| parent.archive).unwrap_or_default(),
-                framing: self.config.framing,
-            },
+            archive: beginning.header.clone(),
         };
         let chains = (0..self.config.workers)
             .map(|_| {
@@ -227,19 +222,27 @@ impl Run<'_> {
                 self.recipe.worker_chain(session, &epoch, key.as_ref(), random, verify)
             })
             .collect::<Result<Vec<_>>>()?;
+        let open = beginning.resumed.as_ref().and_then(|resumed| resumed.open.as_ref());
+        let states = open.map(|open| open.snoops.states.clone()).unwrap_or_default();
         // All components are opened before anything is written: a wrong configuration costs nothing.
         let instances = Instances {
             chains,
             cutter: self.recipe.cutter()?,
-            inspectors: self.recipe.inspectors()?,
+            inspectors: self.recipe.inspectors(&states)?,
         };
-        let before = stored_length(writer)?;
-        self.begin(writer, &headers)?;
-        let table = &headers.session.components;
-        let mut sealing = RecordWriter::create(self.access, source_id, archive, started, table)?;
-        let record = sealing.as_mut();
-        let (mut report, footer) =
-            self.pump(writer, &headers, source, parent, instances, record)?;
+        let before = writer.stored_length()?;
+        let proof = beginning.proof;
+        self.begin(writer, &headers, &proof)?;
+        let resumed = beginning.resumed.is_some();
+        let (mut report, footer, journal) =
+            match self.pump(writer, &headers, source, parent, instances, beginning) {
+                Ok(pumped) => pumped,
+                Err(error) => {
+                    // What arrived is worth keeping, whatever went wrong; the cause is what counts.
+                    let _ = writer.settle();
+                    return Err(error);
+                }
+            };
         let status = match report.faults {
             0 => SessionStatus::Complete,
             _ => SessionStatus::CompleteWithFaults,
@@ -250,16 +253,101 @@ impl Run<'_> {
             header: headers.session,
             groups: vec![self.access.group.clone()],
         })?;
-        if let Some(record) = sealing {
+        if self.access.keeps_record {
+            let archive = footer.archive;
+            let mut record = RecordWriter::create(
+                &self.access.state,
+                source_id,
+                archive,
+                headers.archive.started,
+                &table,
+            )?;
+            let mut entries = journal.reader()?;
+            while let Some(group) = entries.entries()? {
+                group.iter().try_for_each(|entry| record.push(entry))?;
+            }
             record.finish()?;
         }
-        report.stored_bytes = stored_length(writer)?.saturating_sub(before);
-        report.archive = archive.to_string();
+        journal.remove()?;
+        let traffic = writer.traffic();
+        report.resumed = resumed;
+        report.bytes_sent = traffic.sent;
+        report.bytes_sent_again = traffic.sent_again;
+        report.retries = traffic.retries;
+        report.stored_bytes = writer.stored_length()?.saturating_sub(before);
+        report.archive = footer.archive.to_string();
         report.name.clone_from(&self.config.name);
         Ok(report)
     }
 
-    fn begin(&self, writer: &mut StoreWriter, headers: &Headers) -> Result<()> {
+    /// The archive that an earlier session left, or a new one.
+    fn beginning(
+        &self,
+        writer: &mut dyn WriteStore,
+        source: &Source,
+        source_id: [u8; 32],
+        parent: &Option<Parent<'_>>,
+        session: SessionId,
+    ) -> Result<Beginning> {
+        let config = self.config;
+        let place = JournalPlace {
+            state: &self.access.state,
+            name: journal_name(source_id, &config.name),
+            random: &self.ambient.random,
+            is_temporary: matches!(source, Source::Stdin { .. }),
+        };
+        let recipe = self.recipe_digest(source);
+        if !config.fresh
+            && let Some(found) = place.find(writer, recipe, session, self.watch.observer)?
+        {
+            let open = found.resumed.as_ref().and_then(|resumed| resumed.open.as_ref());
+            let at = match open {
+                Some(open) => {
+                    format!("byte {} of {}", open.offset, String::from_utf8_lossy(&open.entry.path))
+                }
+                None => format!("chunk {}", found.first),
+            };
+            self.watch
+                .observer
+                .note(&format!("going on with the archive that was interrupted, at {at}"));
+            return Ok(found);
+        }
+        let header = ArchiveHeader {
+            archive: ArchiveId::default(),
+            session,
+            name: config.name.clone(),
+            source: source_id,
+            started: self.ambient.clock.now(),
+            parent: parent.as_ref().map(|parent| parent.archive).unwrap_or_default(),
+            framing: config.framing,
+        };
+        let store = writer.store().name();
+        place.begin(header, |proof, header| {
+            JournalHead::new(proof, header, recipe, &config.job, store)
+        })
+    }
+
+    /// All that has to be the same for one session to go on with what another one began.
+    fn recipe_digest(&self, source: &Source) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("mover 0 session recipe");
+        for entry in self.recipe.table() {
+            hasher.update(&entry.digest.0).update(&entry.config_digest.0);
+        }
+        let ArchiveConfig { framing, chunk_length, .. } = self.config;
+        let rules = match source {
+            Source::Files(files) => format!("{files:?}"),
+            Source::Stdin { .. } => String::new(),
+        };
+        hasher.update(format!("{framing:?} {chunk_length} {rules}").as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
+    fn begin(
+        &self,
+        writer: &mut dyn WriteStore,
+        headers: &Headers,
+        proof: &ArchiveProof,
+    ) -> Result<()> {
         let component = |stage: &super::stages::LoadedStage| Component {
             digest: stage.plugin.digest(),
             name: stage.plugin.manifest().name.clone(),
@@ -268,24 +356,23 @@ impl Run<'_> {
         let components: Vec<_> =
             self.recipe.all().map(|stage| (component(stage), &*stage.bytes)).collect();
         writer.begin_session(&headers.session, &components)?;
-        writer.begin_archive(&headers.archive)
+        writer.begin_archive(&headers.archive, proof)
     }
 
     /// Runs head, stretch and tail, and closes the archive.
-    #[allow(clippy::too_many_arguments, reason = "called once, where all of it is made")]
     fn pump(
         &self,
-        writer: &mut StoreWriter,
+        writer: &mut dyn WriteStore,
         headers: &Headers,
         source: Source,
         parent: Option<Parent<'_>>,
         instances: Instances,
-        record: Option<&mut RecordWriter>,
-    ) -> Result<(ArchiveReport, ArchiveFooter)> {
+        beginning: Beginning,
+    ) -> Result<(ArchiveReport, ArchiveFooter, JournalWriter)> {
         let Instances { chains, cutter, inspectors } = instances;
         let pools = Pools::new(self.config);
         let stretch_meter = &Meter::new("encode");
-        let indexed = Arc::new(AtomicU64::new(0));
+        let indexed = Arc::new(AtomicU64::new(beginning.first));
         let store = writer.store();
         let workers = chains.into_iter().map(|mut chain| {
             move |plain: PlainChunk, payload: Buffer| chain.encode(plain, payload)
@@ -297,19 +384,21 @@ impl Run<'_> {
             context: Context { epoch: 0, chain: self.recipe.places(), ..Context::default() },
         };
         let tail_meter = Meter::new("store");
-        let (spool, told) = (&self.config.spool_folder, Arc::clone(&indexed));
-        let mut tail = Tail::new(writer, frames, spool, Arc::clone(&tail_meter), told)?;
-        let sink = StretchSink { stretch, plain: Arc::clone(&pools.plain), indexed };
+        let (first, told, journal) =
+            (beginning.first, Arc::clone(&indexed), beginning.journal.file());
+        let mut tail = Tail::new(writer, frames, Arc::clone(&tail_meter), told, first, journal);
+        let plain = Arc::clone(&pools.plain);
+        let sink = StretchSink { stretch, plain, indexed, journal: beginning.journal };
         let archive = headers.archive.archive;
-        let known = StoreBlocks { store };
+        let known = StoreBlocks::new(store);
         let packer = Packer::new(archive, StreamNumber(0), self.config.chunk_length, sink, known);
-        let index = IndexWriter::new(archive);
         let domain = self.access.domain.clone();
-        let parts = HeadParts { cutter, inspectors, packer, index, domain };
+        let parts = HeadParts { cutter, inspectors, packer, domain };
         let meters = HeadMeters {
             snoop: Meter::new("snoop"),
             dedupe: Meter::new("dedupe"),
             identify: Meter::new("identify"),
+            lookup: Meter::new("lookup"),
         };
         let read_meter = Meter::new("read");
         let (fed, written) = std::thread::scope(|scope| {
@@ -324,7 +413,8 @@ impl Run<'_> {
                 }
                 written
             });
-            let fed = self.feed(headers, source, parent, parts, (&meters, &read_meter), record);
+            let start = (beginning.first, beginning.index_arrived, beginning.resumed);
+            let fed = self.feed(headers, source, parent, parts, (&meters, &read_meter), start);
             if fed.is_err() {
                 pools.close();
             }
@@ -332,9 +422,10 @@ impl Run<'_> {
         });
         // The tail's failure is the cause where both have one: the head only sees closed queues.
         written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        let (mut report, needs, withheld, (pages, roots)) = fed?;
-        let all = [&read_meter, &meters.snoop, &meters.dedupe, &meters.identify, stretch_meter];
-        report.stages = all.into_iter().chain([&tail_meter]).map(|meter| meter.read()).collect();
+        let Fed { mut report, needs, withheld, pages, roots, journal } = fed?;
+        let head = [&read_meter, &meters.snoop, &meters.dedupe, &meters.identify, &meters.lookup];
+        let all = head.into_iter().chain([stretch_meter, &tail_meter]);
+        report.stages = all.map(|meter| meter.read()).collect();
         let footer = ArchiveFooter {
             archive: headers.archive.archive,
             session: headers.session.session,
@@ -348,43 +439,72 @@ impl Run<'_> {
             withheld,
         };
         tail.finish(&footer)?;
-        Ok((report, footer))
+        Ok((report, footer, journal))
     }
 
-    #[allow(clippy::type_complexity, reason = "taken apart at the one call")]
-    #[allow(clippy::too_many_arguments, reason = "called once, where all of it is made")]
     fn feed<'h>(
         &'h self,
         headers: &Headers,
         source: Source,
         parent: Option<Parent<'_>>,
-        mut parts: HeadParts<StretchSink, StoreBlocks>,
+        mut parts: HeadParts<StoreBlocks>,
         (meters, read_meter): (&'h HeadMeters, &'h Arc<Meter>),
-        record: Option<&'h mut RecordWriter>,
-    ) -> Result<(ArchiveReport, Needs, Vec<format::Withheld>, (u64, u64))> {
-        parts.packer.describe(&describe(&source))?;
+        (first, index_arrived, mut resumed): (u64, u64, Option<Continued>),
+    ) -> Result<Fed> {
+        let mut is_complete = false;
+        match &mut resumed {
+            None => parts.packer.describe(&describe(&source))?,
+            Some(resumed) => {
+                let open = resumed.open.as_ref().map(OpenEntry::to_packer);
+                parts.packer.resume(
+                    first,
+                    &resumed.withheld,
+                    open,
+                    std::mem::take(&mut resumed.needs),
+                );
+                is_complete = resumed.is_complete;
+            }
+        }
         let (observer, progress) = (self.watch.observer, self.watch.progress);
-        let mut head = Head::new(parts, meters, observer, progress, record);
+        let mut head = Head::new(parts, meters, observer, progress);
+        let (mut from, mut number, mut link_entries) = (WalkFrom::Start, 0, Vec::new());
+        if let Some(mut resumed) = resumed {
+            from = resumed.walk_from();
+            number = resumed.last_number;
+            link_entries = resumed.link_entries;
+            head.resume(resumed.counts, resumed.links);
+        }
         let mut feed = Feed {
             head: &mut head,
             progress,
             cancel: self.watch.cancel,
             throttle: Throttle::new(self.config.rate_max, Arc::clone(&self.ambient.clock)),
             read_meter,
-            number: 0,
+            number,
         };
         match source {
+            _ if is_complete => {}
             Source::Files(files) => {
                 let comparison = parent.map_or_else(Comparison::none, Parent::into_comparison);
-                feed.walk(&mut Walker::open(&files)?, comparison)?;
+                let mut walker = Walker::open(&files)?;
+                link_entries.iter().for_each(|entry| walker.remember_link(entry));
+                feed.walk(&mut walker, comparison, from)?;
             }
             Source::Stdin { name, input } => {
                 feed.stdin(Stdin::open(name.as_bytes(), headers.session.started, input)?)?;
             }
         }
-        let (report, sink, needs, withheld, counts) = head.finish()?;
+        let (mut report, mut sink, needs, withheld, mut journal) = head.finish()?;
+        let mut index = IndexWriter::new(headers.archive.archive, index_arrived);
+        while let Some(entries) = journal.entries()? {
+            entries.iter().try_for_each(|entry| index.push(entry, &mut sink))?;
+        }
+        report.entries = index.entry_count;
+        report.content_bytes = index.content_length;
+        let (pages, roots) = index.finish(&mut sink)?;
         sink.stretch.join();
-        Ok((report, needs, withheld, counts))
+        let journal = sink.journal;
+        Ok(Fed { report, needs, withheld, pages, roots, journal })
     }
 
     /// Looks at everything, and reads and writes nothing.
@@ -445,80 +565,19 @@ fn describe(source: &Source) -> format::Options {
     options
 }
 
-fn stored_length(writer: &StoreWriter) -> Result<u64> {
-    Ok(writer.store().volumes()?.iter().map(|volume| volume.length).sum())
+/// One journal for each name of a source: so an interrupted archive is found again.
+fn journal_name(source: [u8; 32], name: &str) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("mover 0 journal name");
+    hasher.update(&source).update(name.as_bytes());
+    hex::encode(&hasher.finalize().as_bytes()[..16])
 }
 
-/// The memory of the stretch.
-struct Pools {
-    plain: Arc<BufferPool>,
-    encoded: Arc<BufferPool>,
-}
-
-impl Pools {
-    fn new(config: &ArchiveConfig) -> Pools {
-        let workers = config.workers;
-        let plain_count = workers // in the hands of workers
-            + workers // queued before the stretch
-            + 1 // being filled by the packer
-            + 1; // being filled by the index
-        let encoded_count = workers // in the hands of workers
-            + workers // queued behind the stretch
-            + workers // waiting for an earlier one
-            + 1; // being written by the tail
-        let plain_length = config.chunk_length + config.chunk_length / 4;
-        Pools {
-            plain: Arc::new(BufferPool::new(plain_count, plain_length)),
-            encoded: Arc::new(BufferPool::new(encoded_count, encoded_length_max(plain_length))),
-        }
-    }
-
-    fn close(&self) {
-        self.plain.close();
-        self.encoded.close();
-    }
-}
-
-/// Full chunks go into the stretch.
-struct StretchSink {
-    stretch: Stretch<PlainChunk>,
-    plain: Arc<BufferPool>,
-    indexed: Arc<AtomicU64>,
-}
-
-fn stretch_is_gone() -> Error {
-    Error::new(ErrorKind::Cancelled, "the pipeline was stopped behind its head")
-}
-
-impl ChunkSink for StretchSink {
-    fn buffer(&mut self) -> Result<Buffer> {
-        self.plain.acquire().ok_or_else(stretch_is_gone)
-    }
-
-    fn push(&mut self, chunk: PlainChunk) -> Result<()> {
-        match self.stretch.submit(chunk) {
-            true => Ok(()),
-            false => Err(stretch_is_gone()),
-        }
-    }
-
-    fn indexed(&self) -> u64 {
-        self.indexed.load(Ordering::Relaxed)
-    }
-}
-
-/// The store's data index.
-struct StoreBlocks {
-    store: Arc<Store>,
-}
-
-impl KnownBlocks for StoreBlocks {
-    fn find(&mut self, identity: &BlockIdentity) -> Result<Option<BlockPlace>> {
-        let place = self.store.lookup_block(identity)?;
-        Ok(place.map(|place| BlockPlace {
-            chunk: place.chunk,
-            ordinal: place.ordinal,
-            length: place.length,
-        }))
-    }
+/// What the head made of a source.
+struct Fed {
+    report: ArchiveReport,
+    needs: Needs,
+    withheld: Vec<format::Withheld>,
+    pages: u64,
+    roots: u64,
+    journal: JournalWriter,
 }

@@ -12,11 +12,11 @@ use crate::archive::{Chain, ChainStage, ChunkProvider, DecodeVerify, DecodedChun
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EpochKey, Keyring};
 use crate::plugin::{Engine, Plugin, Trust, builtin};
-use crate::store::Store;
+use crate::store::ReadStore;
 
 /// What all readers of one session share: components loaded once, epochs opened once.
 pub struct Decoding<'a> {
-    store: &'a Store,
+    store: &'a dyn ReadStore,
     engine: &'a Engine,
     keyring: &'a Keyring,
     sessions: Mutex<HashMap<SessionId, Arc<SessionHeader>>>,
@@ -28,7 +28,7 @@ pub struct Decoding<'a> {
 
 impl<'a> Decoding<'a> {
     /// Reads from `store`, with the keys that the operator could open.
-    pub fn new(store: &'a Store, engine: &'a Engine, keyring: &'a Keyring) -> Decoding<'a> {
+    pub fn new(store: &'a dyn ReadStore, engine: &'a Engine, keyring: &'a Keyring) -> Decoding<'a> {
         Decoding {
             store,
             engine,

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use format::{Entry, EntryEnd, Extent, Finding, IndexEntry, Verdict};
+use format::{BlockIdentity, Entry, EntryEnd, Extent, Finding, IndexEntry, Verdict};
 
-use super::previous::RecordWriter;
+use super::journal::{Counts, JournalReader, OpenEntry, Snoops};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
-use crate::archive::{
-    ChunkSink, DEDUPE_LENGTH_MIN, IndexWriter, KnownBlocks, Packer, Part, Piece, Window,
-};
+use super::sink::StretchSink;
+use crate::archive::{DEDUPE_LENGTH_MIN, KnownBlocks, Needs, Packer, Part, Piece, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::DomainSecret;
 use crate::pipeline::{Action, Cut, Cutter, Inspector, Meter};
@@ -19,11 +18,10 @@ use crate::pipeline::{Action, Cut, Cutter, Inspector, Meter};
 const WINDOW_LENGTH: usize = 1 << 20;
 
 /// What the head works with.
-pub(super) struct HeadParts<S, K> {
+pub(super) struct HeadParts<K> {
     pub(super) cutter: Box<dyn Cutter>,
     pub(super) inspectors: Vec<Box<dyn Inspector>>,
-    pub(super) packer: Packer<S, K>,
-    pub(super) index: IndexWriter,
+    pub(super) packer: Packer<StretchSink, K>,
     pub(super) domain: DomainSecret,
 }
 
@@ -32,11 +30,12 @@ pub(super) struct HeadMeters {
     pub(super) snoop: Arc<Meter>,
     pub(super) dedupe: Arc<Meter>,
     pub(super) identify: Arc<Meter>,
+    pub(super) lookup: Arc<Meter>,
 }
 
 /// The content of a file with several names, for the names that come later.
 #[derive(Clone)]
-struct Linked {
+pub(super) struct Linked {
     extents: Vec<Extent>,
     verdict: Verdict,
     faulty: bool,
@@ -44,39 +43,56 @@ struct Linked {
     size: u64,
 }
 
-pub(super) struct Head<'a, S, K> {
-    parts: HeadParts<S, K>,
+impl Linked {
+    /// The content of an entry that is complete.
+    pub(super) fn of(entry: &IndexEntry) -> Linked {
+        Linked {
+            extents: entry.extents.clone(),
+            verdict: entry.verdict,
+            faulty: entry.faulty,
+            findings: entry.findings.clone(),
+            size: entry.entry.size,
+        }
+    }
+}
+
+/// What is said of an entry that was open when an earlier session was cut, and has changed since.
+const RESTARTED: &str = "restarted";
+
+pub(super) struct Head<'a, K> {
+    parts: HeadParts<K>,
     meters: &'a HeadMeters,
     observer: &'a dyn Observer,
     progress: &'a Progress,
-    /// On a machine that cannot read what it writes.
-    record: Option<&'a mut RecordWriter>,
     pub(super) window: Window,
     open: Option<(u64, Box<Entry>)>,
     links: HashMap<u64, Linked>,
     cuts: Vec<Cut>,
+    identities: Vec<Option<BlockIdentity>>,
+    /// The path of an entry that is read anew, and was begun by an earlier session.
+    restarted: Option<Vec<u8>>,
     pub(super) report: ArchiveReport,
 }
 
-impl<'a, S: ChunkSink, K: KnownBlocks> Head<'a, S, K> {
+impl<'a, K: KnownBlocks> Head<'a, K> {
     pub(super) fn new(
-        parts: HeadParts<S, K>,
+        parts: HeadParts<K>,
         meters: &'a HeadMeters,
         observer: &'a dyn Observer,
         progress: &'a Progress,
-        record: Option<&'a mut RecordWriter>,
-    ) -> Head<'a, S, K> {
+    ) -> Head<'a, K> {
         let window = Window::new(WINDOW_LENGTH + parts.cutter.block_length_max());
         Head {
             parts,
             meters,
             observer,
             progress,
-            record,
             window,
             open: None,
             links: HashMap::new(),
             cuts: Vec::new(),
+            identities: Vec::new(),
+            restarted: None,
             report: ArchiveReport::default(),
         }
     }
@@ -101,24 +117,100 @@ impl<'a, S: ChunkSink, K: KnownBlocks> Head<'a, S, K> {
         }
     }
 
-    /// Works on what is left, closes packer and index. Gives the counts, what the archive needs
-    /// and what is withheld, and the index's number of pages and roots.
+    /// Takes over from an earlier session: its counts, and the content of files with several names.
+    pub(super) fn resume(&mut self, counts: Counts, links: HashMap<u64, Linked>) {
+        self.links = links;
+        self.report.files = counts.files;
+        self.report.unchanged_files = counts.unchanged_files;
+        self.report.bytes_read = counts.bytes_read;
+        self.report.deduplicated_bytes = counts.deduplicated_bytes;
+        self.report.findings = counts.findings;
+        self.report.held = counts.held;
+        self.report.stopped = counts.stopped;
+        self.report.faults = counts.faults;
+        self.report.restarted_files = counts.restarted_files;
+    }
+
+    /// Goes on in the middle of an entry. Its first bytes come from where `packer` stands; those
+    /// that the snoops have seen are not shown to them again.
+    pub(super) fn resume_entry(&mut self, open: OpenEntry) {
+        let OpenEntry { number, entry, offset, snoops, .. } = open;
+        // Less than a block, which the last window had left uncut; see `Window::carry`.
+        let ahead = snoops.seen.saturating_sub(offset);
+        self.window.seen = usize::try_from(ahead).expect("shorter than a block");
+        self.open = Some((number, Box::new(entry)));
+    }
+
+    /// Shows the snoops bytes that are in chunks already, and that they have not seen.
+    pub(super) fn catch_up(&mut self, bytes: &[u8]) -> Result<()> {
+        for inspector in &mut self.parts.inspectors {
+            self.meters.snoop.busy(|| inspector.inspect(bytes, &[]))?;
+        }
+        Ok(())
+    }
+
+    /// Gives up an entry that an earlier session began: it has changed since.
+    pub(super) fn restart_entry(&mut self, path: &[u8]) {
+        self.parts.packer.abandon();
+        self.report.restarted_files += 1;
+        self.restarted = Some(path.to_vec());
+        self.observer.note(&format!(
+            "{} has changed since the archive was interrupted in it: it is read anew, and marked",
+            String::from_utf8_lossy(path)
+        ));
+    }
+
+    /// Works on what is left, and closes the packer. Gives the counts, what the archive needs and
+    /// what is withheld, and the journal, from which the index is made.
     #[allow(clippy::type_complexity, reason = "taken apart at the one call")]
     pub(super) fn finish(
         mut self,
-    ) -> Result<(ArchiveReport, S, crate::archive::Needs, Vec<format::Withheld>, (u64, u64))> {
+    ) -> Result<(ArchiveReport, StretchSink, Needs, Vec<format::Withheld>, JournalReader)> {
         self.work()?;
-        self.report.entries = self.parts.index.entry_count;
-        self.report.content_bytes = self.parts.index.content_length;
-        self.report.deduplicated_bytes = self.parts.packer.deduplicated_length();
+        self.tell_journal();
+        self.report.deduplicated_bytes += self.parts.packer.deduplicated_length();
         let (mut sink, needs, withheld) = self.parts.packer.finish()?;
-        let counts = self.parts.index.finish(&mut sink)?;
-        Ok((self.report, sink, needs, withheld, counts))
+        let journal = sink.journal.complete()?;
+        Ok((self.report, sink, needs, withheld, journal))
+    }
+
+    /// What the next checkpoint has to say besides where it is.
+    fn tell_journal(&mut self) {
+        let deduplicated = self.parts.packer.deduplicated_length();
+        let report = &self.report;
+        let counts = Counts {
+            files: report.files,
+            unchanged_files: report.unchanged_files,
+            bytes_read: report.bytes_read,
+            deduplicated_bytes: report.deduplicated_bytes + deduplicated,
+            findings: report.findings,
+            held: report.held,
+            stopped: report.stopped,
+            faults: report.faults,
+            restarted_files: report.restarted_files,
+        };
+        self.parts.packer.sink_mut().journal.counts = counts;
+    }
+
+    /// Keeps the snoops' states where a window ends inside an entry: a checkpoint in the next one
+    /// goes back to here.
+    fn save_snoops(&mut self, seen: u64) -> Result<()> {
+        let journal = &mut self.parts.packer.sink_mut().journal;
+        let Some((number, _)) = &self.open else {
+            journal.snoops = None;
+            return Ok(());
+        };
+        let saved = self.parts.inspectors.iter_mut().map(|inspector| inspector.save());
+        let states = saved.collect::<Result<_>>()?;
+        self.parts.packer.sink_mut().journal.snoops = Some((*number, Snoops { seen, states }));
+        Ok(())
     }
 
     fn work(&mut self) -> Result<()> {
         let verdicts = self.inspect()?;
         self.cut()?;
+        self.identify()?;
+        self.tell_journal();
         // Out of `self` while it is packed: packing borrows all the rest.
         let mut window = std::mem::replace(&mut self.window, Window::new(0));
         let cuts = std::mem::take(&mut self.cuts);
@@ -126,7 +218,8 @@ impl<'a, S: ChunkSink, K: KnownBlocks> Head<'a, S, K> {
         let packed = self.pack(parts, window.filled(), &cuts, verdicts);
         self.window = window;
         self.cuts = cuts;
-        let (rest, offset) = packed?;
+        let (rest, offset, seen) = packed?;
+        self.save_snoops(seen)?;
         self.window.carry(rest, offset);
         Ok(())
     }
@@ -169,18 +262,42 @@ impl<'a, S: ChunkSink, K: KnownBlocks> Head<'a, S, K> {
         self.meters.dedupe.busy(|| cutter.cut(window, &ends, cuts))
     }
 
-    /// Packs the window's parts; gives how many bytes at its end were left uncut, and the offset
-    /// of the first of them in the open entry.
+    /// The identities of the window's blocks; the data index is asked for all of them at once.
+    fn identify(&mut self) -> Result<()> {
+        self.identities.clear();
+        let mut rest = self.window.filled();
+        let (meter, domain) = (&self.meters.identify, &self.parts.domain);
+        meter.busy(|| -> Result<()> {
+            for cut in &self.cuts {
+                let (block, behind) =
+                    rest.split_at_checked(cut.length as usize).ok_or_else(wrong_cuts)?;
+                rest = behind;
+                let wanted = block.len() >= DEDUPE_LENGTH_MIN;
+                self.identities.push(wanted.then(|| domain.identity(block)));
+            }
+            Ok(())
+        })?;
+        let asked: Vec<BlockIdentity> = self.identities.iter().flatten().copied().collect();
+        match asked.is_empty() {
+            true => Ok(()),
+            false => self.meters.lookup.busy(|| self.parts.packer.expect(&asked)),
+        }
+    }
+
+    /// Packs the window's parts; gives how many bytes at its end were left uncut, the offset of
+    /// the first of them in the open entry, and how far in it the snoops have seen.
     fn pack(
         &mut self,
         parts: Vec<Part>,
         bytes: &[u8],
         cuts: &[Cut],
         verdicts: Vec<(Verdict, Vec<Finding>)>,
-    ) -> Result<(usize, u64)> {
-        let (mut cuts, mut verdicts) = (cuts.iter(), verdicts.into_iter());
+    ) -> Result<(usize, u64, u64)> {
+        let identities = std::mem::take(&mut self.identities);
+        let mut cuts = cuts.iter().zip(&identities);
+        let mut verdicts = verdicts.into_iter();
         let mut rest = bytes;
-        let mut left_at = 0;
+        let (mut left_at, mut seen) = (0, 0);
         for part in parts {
             match part {
                 Part::Begin { number, entry } => {
@@ -189,17 +306,22 @@ impl<'a, S: ChunkSink, K: KnownBlocks> Head<'a, S, K> {
                 }
                 Part::Data(piece) => {
                     let (piece_bytes, behind) = rest.split_at(piece.length);
+                    seen = piece.offset + piece.length as u64;
                     let packed = self.pack_piece(piece, piece_bytes, &mut cuts)?;
                     if packed < piece.length {
                         left_at = piece.offset + packed as u64;
                         if !behind.is_empty() {
                             return Err(wrong_cuts());
                         }
-                        return Ok((piece.length - packed, left_at));
+                        self.identities = identities;
+                        return Ok((piece.length - packed, left_at, seen));
                     }
                     rest = behind;
                 }
-                Part::Hole(piece) => self.parts.packer.hole(piece.offset, piece.length as u64)?,
+                Part::Hole(piece) => {
+                    seen = piece.offset + piece.length as u64;
+                    self.parts.packer.hole(piece.offset, piece.length as u64)?;
+                }
                 Part::End { size, faulty } => {
                     let (verdict, findings) = verdicts.next().unwrap_or_default();
                     self.end_open(EntryEnd { size, verdict, faulty }, findings)?;
@@ -208,31 +330,41 @@ impl<'a, S: ChunkSink, K: KnownBlocks> Head<'a, S, K> {
                 Part::Unchanged { number, previous } => self.pack_unchanged(number, *previous)?,
             }
         }
-        Ok((rest.len(), left_at))
+        self.identities = identities;
+        Ok((rest.len(), left_at, seen))
     }
 
-    fn pack_piece(
+    fn pack_piece<'c>(
         &mut self,
         piece: Piece,
         bytes: &[u8],
-        cuts: &mut std::slice::Iter<'_, Cut>,
+        cuts: &mut impl Iterator<Item = (&'c Cut, &'c Option<BlockIdentity>)>,
     ) -> Result<usize> {
         let mut packed = 0;
         while packed < bytes.len() {
-            let Some(cut) = cuts.next() else { break };
+            let Some((cut, identity)) = cuts.next() else { break };
             let length = cut.length as usize;
             let block = bytes.get(packed..packed + length).ok_or_else(wrong_cuts)?;
-            let identity = (length >= DEDUPE_LENGTH_MIN)
-                .then(|| self.meters.identify.busy(|| self.parts.domain.identity(block)));
             let offset = piece.offset + packed as u64;
-            self.parts.packer.data(offset, block, cut.crc, identity)?;
+            self.parts.packer.data(offset, block, cut.crc, *identity)?;
             packed += length;
         }
         Ok(packed)
     }
 
-    fn end_open(&mut self, end: EntryEnd, findings: Vec<Finding>) -> Result<()> {
+    fn end_open(&mut self, mut end: EntryEnd, mut findings: Vec<Finding>) -> Result<()> {
         let (number, mut entry) = self.open.take().expect("an end follows its beginning");
+        if self.restarted.take_if(|path| *path == entry.path).is_some() {
+            end.verdict = end.verdict.max(Verdict::Tag);
+            findings.truncate(format::limits::FINDING_COUNT_MAX - 1);
+            findings.push(Finding {
+                component: "mover".to_owned(),
+                name: RESTARTED.to_owned(),
+                offset: 0,
+                length: 0,
+                detail: "changed while its archive was interrupted, and was read anew".to_owned(),
+            });
+        }
         let ended = self.parts.packer.end(end, &findings)?;
         entry.size = end.size;
         let linked = Linked {
@@ -296,10 +428,7 @@ impl<'a, S: ChunkSink, K: KnownBlocks> Head<'a, S, K> {
         }
         let Linked { extents, verdict, faulty, findings, .. } = linked;
         let shown = IndexEntry { number, entry, extents, verdict, faulty, findings };
-        if let Some(record) = &mut self.record {
-            record.push(&shown)?;
-        }
-        self.parts.index.push(&shown, self.parts.packer.sink_mut())
+        self.parts.packer.sink_mut().journal.push(&shown)
     }
 }
 

@@ -5,13 +5,16 @@
 
 mod access;
 mod archive;
+mod begin;
 mod contents;
 mod decode;
 mod head;
+mod journal;
 mod previous;
 mod progress;
 mod report;
 mod restore;
+mod sink;
 mod stages;
 mod tail;
 mod throttle;
@@ -22,6 +25,7 @@ pub use access::WriteAccess;
 pub use archive::{Ambient, ArchiveConfig, Source, Watch, archive};
 pub use contents::{Contents, PathFilter};
 pub use decode::{ChunkCache, Decoder, Decoding};
+pub use journal::Job;
 pub use progress::{Observer, Progress, Reading};
 pub use report::{ArchiveReport, RestoreReport, VerifyReport};
 pub use restore::{RestoreConfig, restore};

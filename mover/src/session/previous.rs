@@ -18,7 +18,7 @@ use super::walk::{Comparison, Previous};
 use crate::archive::{ChunkProvider, IndexReader, join_records};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{RecordKey, StateFolder};
-use crate::store::Store;
+use crate::store::ReadStore;
 
 /// An archive to compare with.
 pub(super) struct Parent<'a> {
@@ -35,7 +35,7 @@ impl<'a> Parent<'a> {
 
 /// Where a parent is looked for.
 pub(super) struct Search<'a> {
-    pub(super) store: &'a Store,
+    pub(super) store: &'a dyn ReadStore,
     pub(super) chunks: &'a dyn ChunkProvider,
     pub(super) source: [u8; 32],
 }
@@ -49,8 +49,8 @@ impl<'a> Search<'a> {
         table: &[ComponentEntry],
         observer: &dyn Observer,
     ) -> Result<Option<Parent<'a>>> {
-        if let Some(state) = &access.state {
-            return Ok(self.record(state, table));
+        if access.keeps_record {
+            return Ok(self.record(&access.state, table));
         }
         let archives = self.store.archives()?;
         let newest = archives.iter().rev().find(|archive| {
@@ -138,15 +138,17 @@ impl Pages {
 
 /// Answers whether the chunks of an entry are still there.
 struct Stored<'a> {
-    store: &'a Store,
+    store: &'a dyn ReadStore,
     known: HashMap<ChunkId, bool>,
 }
 
 /// Answers that are remembered; neighbours in a tree lie in the same chunks.
 const KNOWN_COUNT_MAX: usize = 4096;
+/// Chunks that are asked for at once: the next entries lie in the next ones.
+const ASKED_COUNT: u64 = 256;
 
 impl<'a> Stored<'a> {
-    fn new(store: &'a Store) -> Stored<'a> {
+    fn new(store: &'a dyn ReadStore) -> Stored<'a> {
         Stored { store, known: HashMap::new() }
     }
 
@@ -165,9 +167,13 @@ impl<'a> Stored<'a> {
             self.known.clear();
         }
         // A data index that cannot answer is a reason to read the file, not to fail.
-        let is_there = matches!(self.store.chunk_place(&chunk), Ok(Some(_)));
-        self.known.insert(chunk, is_there);
-        is_there
+        let asked: Vec<ChunkId> = (0..ASKED_COUNT)
+            .map(|ahead| ChunkId { number: chunk.number + ahead, ..chunk })
+            .collect();
+        let Ok(places) = self.store.chunk_places(&asked) else { return false };
+        self.known
+            .extend(asked.iter().zip(&places).map(|(chunk, place)| (*chunk, place.is_some())));
+        self.known[&chunk]
     }
 }
 
@@ -266,15 +272,14 @@ pub(super) struct RecordWriter {
 }
 
 impl RecordWriter {
-    /// A record beside the last one; none on a machine that can read what it writes.
+    /// A record beside the last one.
     pub(super) fn create(
-        access: &WriteAccess,
+        state: &StateFolder,
         source: [u8; 32],
         archive: ArchiveId,
         started: Timestamp,
         table: &[ComponentEntry],
-    ) -> Result<Option<RecordWriter>> {
-        let Some(state) = &access.state else { return Ok(None) };
+    ) -> Result<RecordWriter> {
         let key: RecordKey = state.record_key()?;
         let path = record_path(state, source);
         let file = tempfile::NamedTempFile::new_in(state.path())
@@ -286,7 +291,7 @@ impl RecordWriter {
         head.extend_from_slice(&started.nanoseconds.to_le_bytes());
         head.extend_from_slice(&snoops_digest(table));
         output.write_all(&head).map_err(|cause| Error::io("writing", &path, cause))?;
-        Ok(Some(RecordWriter { output, page: IndexPageWriter::default(), path }))
+        Ok(RecordWriter { output, page: IndexPageWriter::default(), path })
     }
 
     fn write_page(&mut self) -> Result<()> {

@@ -35,6 +35,16 @@ pub struct ArchiveReport {
     pub stopped: u64,
     /// Faults, each told when it happened.
     pub faults: u64,
+    /// It goes on with an archive that an earlier session did not finish.
+    pub resumed: bool,
+    /// Files that had changed when an interrupted archive came back to them, and were read anew.
+    pub restarted_files: u64,
+    /// Bytes of chunks that went over a network.
+    pub bytes_sent: u64,
+    /// Bytes of chunks that went over it once more, since they had not arrived.
+    pub bytes_sent_again: u64,
+    /// Connections that were made anew.
+    pub retries: u64,
     /// Wall time.
     pub seconds: f64,
     /// Where the time went.

@@ -178,12 +178,16 @@ impl Recipe {
         Ok(Box::new(self.dedupe.plugin.cutter(&self.dedupe.config)?))
     }
 
-    /// One inspector for each snoop.
-    pub(super) fn inspectors(&self) -> Result<Vec<Box<dyn Inspector>>> {
-        let inspector = |snoop: &LoadedStage| -> Result<Box<dyn Inspector>> {
-            Ok(Box::new(snoop.plugin.inspector(&snoop.config)?))
+    /// One inspector for each snoop; they go on from `states` where there are any.
+    pub(super) fn inspectors(&self, states: &[Vec<u8>]) -> Result<Vec<Box<dyn Inspector>>> {
+        let inspector = |(at, snoop): (usize, &LoadedStage)| -> Result<Box<dyn Inspector>> {
+            let (plugin, config) = (&snoop.plugin, &snoop.config);
+            Ok(Box::new(match states.get(at) {
+                Some(state) => plugin.resume_inspector(config, state.clone())?,
+                None => plugin.inspector(config)?,
+            }))
         };
-        self.snoops.iter().map(inspector).collect()
+        self.snoops.iter().enumerate().map(inspector).collect()
     }
 
     /// The chain for one worker.

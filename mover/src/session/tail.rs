@@ -1,6 +1,6 @@
-//! The tail of the pipeline: encoded chunks in order, framed and appended to volumes.
+//! The tail of the pipeline: encoded chunks in order, framed and given to the store.
 
-use std::path::Path;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,10 +11,10 @@ use format::{
 };
 
 use super::progress::Progress;
-use crate::archive::{EncodedChunk, Spool};
+use crate::archive::EncodedChunk;
 use crate::error::Result;
 use crate::pipeline::{Meter, Resequencer, Sequenced};
-use crate::store::StoreWriter;
+use crate::store::WriteStore;
 
 /// Chunks of a run, at most: what a torn run footer can cost a reader in looking.
 const RUN_LENGTH_MAX: usize = 64;
@@ -33,28 +33,33 @@ struct OpenRun {
 
 /// Writes the chunks of one archive.
 pub(super) struct Tail<'a> {
-    writer: &'a mut StoreWriter,
+    writer: &'a mut dyn WriteStore,
     frames: Frames,
     run: Option<OpenRun>,
-    spool: Spool,
     meter: Arc<Meter>,
     indexed: Arc<AtomicU64>,
+    /// Data chunks with lower numbers were written by earlier sessions.
+    first: u64,
+    journal: Arc<File>,
+    /// Chunks that were durable when the journal was synced last.
+    durable: u64,
 }
 
 impl<'a> Tail<'a> {
-    /// `indexed` is told which data chunks the data index has.
+    /// `indexed` is told which data chunks the data index has, from `first` on. `journal` is made
+    /// durable whenever chunks are.
     pub(super) fn new(
-        writer: &'a mut StoreWriter,
+        writer: &'a mut dyn WriteStore,
         frames: Frames,
-        spool_folder: &Path,
         meter: Arc<Meter>,
         indexed: Arc<AtomicU64>,
-    ) -> Result<Tail<'a>> {
-        let spool = Spool::create(spool_folder)?;
-        Ok(Tail { writer, frames, run: None, spool, meter, indexed })
+        first: u64,
+        journal: Arc<File>,
+    ) -> Tail<'a> {
+        Tail { writer, frames, run: None, meter, indexed, first, journal, durable: 0 }
     }
 
-    /// Takes all chunks until there are no more; data is appended, the index waits in the spool.
+    /// Takes all chunks until there are no more: first the data, then the index.
     pub(super) fn run(
         &mut self,
         outputs: &Receiver<Sequenced<Result<EncodedChunk>>>,
@@ -79,7 +84,7 @@ impl<'a> Tail<'a> {
     fn take(&mut self, chunk: EncodedChunk) -> Result<()> {
         let place = match self.frames.framing {
             Framing::Each | Framing::Both => ContextPlace::Here(self.frames.context.clone()),
-            // The index is written later, in runs of its own; until then its context is inline.
+            // A run is of one stream, and an index is short.
             Framing::Run if chunk.kind != ChunkKind::Data => {
                 ContextPlace::Here(self.frames.context.clone())
             }
@@ -98,9 +103,9 @@ impl<'a> Tail<'a> {
             footer.context = Some(self.frames.context.clone());
         }
         if chunk.kind != ChunkKind::Data {
-            return self.spool.push(&header, &chunk.payload, &footer);
+            self.close_run()?;
         }
-        self.writer.append_chunk(&header, &chunk.payload, &footer)?;
+        let indexed = self.writer.append_chunk(&header, &chunk.payload, &footer)?;
         if let Some(run) = &mut self.run {
             run.chunks.push(RunChunk {
                 number: chunk.chunk.number,
@@ -108,9 +113,20 @@ impl<'a> Tail<'a> {
                 stored_crc: format::checksum(&chunk.payload),
             });
         }
-        // From here on the store itself answers for the chunk's blocks.
-        self.indexed.store(chunk.chunk.number + 1, Ordering::Relaxed);
+        // From here on the store itself answers for the blocks of those chunks.
+        self.indexed.store(self.first + indexed, Ordering::Relaxed);
+        self.sync_journal();
         Ok(())
+    }
+
+    /// What the store keeps after a power loss, the journal should still know of.
+    fn sync_journal(&mut self) {
+        let durable = self.writer.durable_chunks();
+        if durable != self.durable {
+            self.durable = durable;
+            // Where it fails, only a power loss could show it, and dedupe makes up for it.
+            let _ = self.journal.sync_data();
+        }
     }
 
     /// The run that a chunk goes into; opens one where there is none or the last is full.
@@ -139,13 +155,9 @@ impl<'a> Tail<'a> {
         }
     }
 
-    /// Appends the index behind the data, and closes the archive.
+    /// Closes the archive.
     pub(super) fn finish(mut self, footer: &ArchiveFooter) -> Result<()> {
         self.close_run()?;
-        let writer = self.writer;
-        self.spool.drain(|header, payload, chunk_footer| {
-            writer.append_chunk(header, payload, chunk_footer).map(drop)
-        })?;
-        writer.end_archive(footer)
+        self.writer.end_archive(footer)
     }
 }

@@ -13,7 +13,7 @@ use super::decode::{ChunkCache, Decoder, Decoding};
 use super::report::VerifyReport;
 use super::walk::cancelled;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{ArchiveRecord, ChunkPlace, Fault, FaultKind, Store};
+use crate::store::{ArchiveRecord, ChunkPlace, Fault, FaultKind, ReadStore};
 
 /// What is checked.
 pub struct VerifyConfig {
@@ -25,13 +25,16 @@ pub struct VerifyConfig {
     pub workers: usize,
 }
 
+/// Chunks whose places are asked for at once.
+const ASKED_COUNT: usize = 4096;
+
 /// How many data blocks a decoded chunk has, and how many bytes they are.
 type Shape = (u32, u64);
 
 /// Checks. An error means that it could not go on at all; damage is among the faults.
 pub fn verify(
     ambient: &Ambient,
-    store: &Store,
+    store: &dyn ReadStore,
     decoding: &Decoding<'_>,
     config: &VerifyConfig,
     watch: &Watch<'_>,
@@ -59,7 +62,7 @@ pub fn verify(
 }
 
 struct Verifier<'a> {
-    store: &'a Store,
+    store: &'a dyn ReadStore,
     decoding: &'a Decoding<'a>,
     config: &'a VerifyConfig,
     watch: &'a Watch<'a>,
@@ -108,16 +111,19 @@ impl Verifier<'_> {
                     |number| ChunkId { archive: range.archive, stream: range.stream, number };
                 (range.first..range.first + range.count).map(chunk)
             });
-            for chunk in data.chain(index) {
-                match self.store.chunk_place(&chunk)? {
-                    Some(place) if self.config.archive.is_some() => places.push(place),
-                    Some(_) => {}
-                    None => {
-                        let message = format!(
-                            "{chunk} is missing, and archive {} needs it",
-                            archive.header.name
-                        );
-                        self.fault(&Error::new(ErrorKind::Missing, message));
+            let asked: Vec<ChunkId> = data.chain(index).collect();
+            for asked in asked.chunks(ASKED_COUNT) {
+                for (chunk, place) in asked.iter().zip(self.store.chunk_places(asked)?) {
+                    match place {
+                        Some(place) if self.config.archive.is_some() => places.push(place),
+                        Some(_) => {}
+                        None => {
+                            let message = format!(
+                                "{chunk} is missing, and archive {} needs it",
+                                archive.header.name
+                            );
+                            self.fault(&Error::new(ErrorKind::Missing, message));
+                        }
                     }
                 }
             }

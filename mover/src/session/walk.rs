@@ -6,9 +6,10 @@ use std::io::Read;
 use format::{Entry, EntryKind, IndexEntry, Timestamp, Verdict, compare_paths};
 
 use super::head::Head;
+use super::journal::OpenEntry;
 use super::progress::Progress;
 use super::throttle::Throttle;
-use crate::archive::{ChunkSink, KnownBlocks, Part, Piece};
+use crate::archive::{KnownBlocks, Part, Piece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Cancel, Meter};
 use crate::source::{self, FileReader, Found, Stdin, Walker};
@@ -97,9 +98,19 @@ fn nanoseconds(time: Timestamp) -> i128 {
     i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds)
 }
 
+/// Where an earlier session left the walk.
+pub(super) enum WalkFrom {
+    /// At the beginning.
+    Start,
+    /// Behind an entry.
+    Behind(Vec<u8>),
+    /// Inside an entry.
+    Inside(Box<OpenEntry>),
+}
+
 /// Reads a source into a head.
-pub(super) struct Feed<'a, 'b, S, K> {
-    pub(super) head: &'a mut Head<'b, S, K>,
+pub(super) struct Feed<'a, 'b, K> {
+    pub(super) head: &'a mut Head<'b, K>,
     pub(super) progress: &'a Progress,
     pub(super) cancel: &'a Cancel,
     pub(super) throttle: Throttle,
@@ -107,13 +118,26 @@ pub(super) struct Feed<'a, 'b, S, K> {
     pub(super) number: u64,
 }
 
-impl<S: ChunkSink, K: KnownBlocks> Feed<'_, '_, S, K> {
-    /// Walks all of a source.
+impl<K: KnownBlocks> Feed<'_, '_, K> {
+    /// Walks a source, all of it or from where an earlier session stood.
     pub(super) fn walk(
         &mut self,
         walker: &mut Walker,
         mut comparison: Comparison<'_>,
+        from: WalkFrom,
     ) -> Result<()> {
+        let (mut behind, mut inside) = (None, None);
+        match from {
+            WalkFrom::Start => {}
+            WalkFrom::Behind(path) => {
+                walker.go_on_from(&path);
+                behind = Some(path);
+            }
+            WalkFrom::Inside(open) => {
+                walker.go_on_from(&open.entry.path);
+                inside = Some(open);
+            }
+        }
         // Groups of names whose first one could not be read: the next name is tried instead.
         let mut unread_groups = HashSet::new();
         while let Some(found) = self.read_meter.busy(|| walker.next()) {
@@ -125,6 +149,16 @@ impl<S: ChunkSink, K: KnownBlocks> Feed<'_, '_, S, K> {
                     continue;
                 }
             };
+            if behind.take().is_some_and(|path| path == found.entry.path) {
+                continue;
+            }
+            if let Some(open) = inside.take() {
+                if is_unchanged_since(&open.entry, &found.entry) {
+                    self.rest_of_file(&found, *open)?;
+                    continue;
+                }
+                self.head.restart_entry(&open.entry.path);
+            }
             if found.entry.encoded_length() > ENTRY_LENGTH_MAX {
                 let message = "its attributes are too long to be archived";
                 self.head.fault(&found.entry.path, &Error::new(ErrorKind::Unsupported, message));
@@ -177,7 +211,7 @@ impl<S: ChunkSink, K: KnownBlocks> Feed<'_, '_, S, K> {
         self.number += 1;
         let entry = Box::new(found.entry.clone());
         self.head.push(Part::Begin { number: self.number, entry })?;
-        let (size, error) = self.content(&mut |buffer| reader.next(buffer))?;
+        let (size, error) = self.content(&mut |buffer| reader.next(buffer), 0)?;
         let error = error.or_else(|| finish(reader));
         if let Some(error) = &error {
             self.head.fault(&found.entry.path, error);
@@ -186,25 +220,66 @@ impl<S: ChunkSink, K: KnownBlocks> Feed<'_, '_, S, K> {
         Ok(true)
     }
 
+    /// Reads a file from where an earlier session stood in it.
+    fn rest_of_file(&mut self, found: &Found, mut open: OpenEntry) -> Result<()> {
+        // Groups of names are numbered anew where their first name is seen anew.
+        open.entry.link_group = found.entry.link_group;
+        let mut reader = match self.read_meter.busy(|| found.open()) {
+            Ok(reader) => reader,
+            Err(fault) => {
+                self.head.fault(&fault.path, &fault.error);
+                self.head.restart_entry(&open.entry.path);
+                return Ok(());
+            }
+        };
+        let offset = open.offset;
+        reader.seek(open.snoops.seen.min(offset));
+        let mut buffer = vec![0; CATCH_UP_LENGTH];
+        let mut at = open.snoops.seen.min(offset);
+        while at < offset {
+            let room =
+                usize::try_from(offset - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+            at = match reader.next(&mut buffer[..room]) {
+                Ok(source::Piece::Data { offset, length }) => {
+                    self.head.report.bytes_read += length as u64;
+                    self.head.catch_up(&buffer[..length])?;
+                    offset + length as u64
+                }
+                Ok(source::Piece::Hole { offset, length }) => offset + length,
+                // It is told again, and counted, where the content is read.
+                Ok(source::Piece::End) | Err(_) => break,
+            };
+        }
+        reader.seek(offset);
+        self.head.resume_entry(open);
+        let (size, error) = self.content(&mut |buffer| reader.next(buffer), offset)?;
+        let error = error.or_else(|| finish(reader));
+        if let Some(error) = &error {
+            self.head.fault(&found.entry.path, error);
+        }
+        self.head.push(Part::End { size, faulty: error.is_some() })
+    }
+
     /// Reads one entry from a pipe.
     pub(super) fn stdin(&mut self, mut stdin: Stdin<Box<dyn Read + Send>>) -> Result<()> {
         self.number += 1;
         self.head.report.files += 1;
         let (path, entry) = (stdin.entry().path.clone(), Box::new(stdin.entry().clone()));
         self.head.push(Part::Begin { number: self.number, entry })?;
-        let (size, error) = self.content(&mut |buffer| stdin.next(buffer))?;
+        let (size, error) = self.content(&mut |buffer| stdin.next(buffer), 0)?;
         if let Some(error) = &error {
             self.head.fault(&path, error);
         }
         self.head.push(Part::End { size, faulty: error.is_some() })
     }
 
-    /// Reads all content of the open entry; gives its size, and what ended it too early.
+    /// Reads the content of the open entry behind `size`; gives its size, and what ended it too
+    /// early.
     fn content(
         &mut self,
         next: &mut dyn FnMut(&mut [u8]) -> Result<source::Piece>,
+        mut size: u64,
     ) -> Result<(u64, Option<Error>)> {
-        let mut size = 0;
         loop {
             self.check_cancelled()?;
             self.head.work_if_full()?;
@@ -248,9 +323,21 @@ fn finish(reader: FileReader) -> Option<Error> {
     reader.finish().err().map(|fault| fault.error)
 }
 
+/// Bytes that are read at once where only the snoops want them.
+const CATCH_UP_LENGTH: usize = 256 << 10;
+
+/// Whether a file is as it was when an earlier session began to read it.
+fn is_unchanged_since(was: &Entry, now: &Entry) -> bool {
+    was.path == now.path
+        && was.kind == now.kind
+        && was.size == now.size
+        && was.mtime == now.mtime
+        && was.ctime == now.ctime
+        && was.inode == now.inode
+}
+
 /// What a stopped session ends with.
 pub(super) fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "stopped by the operator").way_out(
-        "run the same command again; what was stored already is found and not stored twice",
-    )
+    Error::new(ErrorKind::Cancelled, "stopped by the operator")
+        .way_out("run the same command again, or `mover resume`: it goes on from here")
 }

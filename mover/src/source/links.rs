@@ -17,6 +17,13 @@ struct Group {
 }
 
 impl LinkGroups {
+    /// Takes over a group whose first name an earlier session has seen. How many names are still to
+    /// come is not known, so it is held to the end.
+    pub(super) fn remember(&mut self, device: u64, inode: u64, number: u64) {
+        self.count = self.count.max(number);
+        self.outstanding.insert((device, inode), Group { number, names_left: u32::MAX });
+    }
+
     /// Sets the entry's group, and answers whether this is the first name that is seen of it.
     pub(super) fn assign(&mut self, entry: &mut Entry, link_count: u32) -> bool {
         if link_count < 2 {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 use format::limits::PATH_LENGTH_MAX;
-use format::{Entry, EntryKind};
+use format::{Entry, EntryKind, compare_paths};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FileType, OFlags};
 
@@ -44,6 +44,8 @@ pub struct Walker {
     one_file_system: bool,
     /// Of the last name that was looked at.
     path: Vec<u8>,
+    /// Nothing before this path is given.
+    from: Option<Vec<u8>>,
     /// The folder that was given out last, to be entered next.
     ahead: Option<Ahead>,
     faults: VecDeque<Fault>,
@@ -91,12 +93,41 @@ impl Walker {
             rules: Rules::new(config)?,
             one_file_system: config.one_file_system,
             path: Vec::new(),
+            from: None,
             ahead: None,
             faults: VecDeque::new(),
             groups: LinkGroups::default(),
             inspector: Inspector::new()?,
             listing: Vec::with_capacity(LISTING_BUFFER_SIZE),
         })
+    }
+
+    /// Goes on where an earlier walk stood: gives nothing before `path`, and looks only at the
+    /// folders that lead there. To be called before the first entry.
+    pub fn go_on_from(&mut self, path: &[u8]) {
+        self.from = Some(path.to_vec());
+    }
+
+    /// Takes over a file with several names whose first one an earlier walk has given.
+    pub fn remember_link(&mut self, entry: &Entry) {
+        self.groups.remember(entry.device, entry.inode, entry.link_group);
+    }
+
+    /// Whether the entry at `self.path` was given by an earlier walk.
+    fn was_given(&mut self) -> bool {
+        let Some(from) = &self.from else { return false };
+        let before = compare_paths(&self.path, from).is_lt();
+        if !before {
+            self.from = None;
+        }
+        before
+    }
+
+    /// Whether the entry at `self.path` is a folder on the way to where the walk goes on.
+    fn leads_on(&self) -> bool {
+        let Some(from) = &self.from else { return false };
+        let below = from.strip_prefix(&self.path[..]);
+        self.path.is_empty() || below.is_some_and(|below| below.starts_with(b"/"))
     }
 
     /// The next entry, or the next that could not be read.
@@ -115,7 +146,14 @@ impl Walker {
             let Some(frame) = self.frames.last_mut() else {
                 let root = self.roots.next()?;
                 self.path.clone_from(&root.path);
-                return Some(self.visit(root.folder, root.is_folder, root.device));
+                let was_given = self.was_given();
+                if was_given && !self.leads_on() {
+                    continue;
+                }
+                match self.visit(root.folder, root.is_folder, root.device) {
+                    Ok(_) if was_given => continue,
+                    found => return Some(found),
+                }
             };
             self.path.truncate(frame.path_length);
             let Some((name, hint)) = frame.names.next() else {
@@ -128,8 +166,13 @@ impl Walker {
             self.path.extend_from_slice(name);
             let folder = frame.folder.clone().expect("the deepest folders are open");
             let root_device = frame.root_device;
-            if !self.is_excluded(&folder, hint) {
-                return Some(self.visit(folder, false, root_device));
+            let was_given = self.was_given();
+            if (was_given && !self.leads_on()) || self.is_excluded(&folder, hint) {
+                continue;
+            }
+            match self.visit(folder, false, root_device) {
+                Ok(_) if was_given => {}
+                found => return Some(found),
             }
         }
     }

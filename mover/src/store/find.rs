@@ -1,6 +1,5 @@
 //! Finds the archive that a person means.
 
-use super::open::Store;
 use super::record::ArchiveRecord;
 use crate::{Error, ErrorKind, Result};
 
@@ -9,59 +8,57 @@ const PREFIX_LENGTH_MIN: usize = 4;
 /// Names that a refusal lists, at most.
 const NAMES_MAX: usize = 5;
 
-impl Store {
-    /// The newest finished archive of a name, or one by the beginning of its identity, or
-    /// `latest`: the newest finished one of all. Dropped ones are found by identity only.
-    pub fn find_archive(&self, name: &str) -> Result<ArchiveRecord> {
-        let mut archives = self.archives()?;
-        let shown = |record: &&ArchiveRecord| record.footer.is_some() && record.dropped.is_none();
-        let named = |record: &&ArchiveRecord| name == "latest" || record.header.name == name;
-        if let Some(at) = archives.iter().rposition(|record| shown(&record) && named(&record)) {
-            return Ok(archives.swap_remove(at));
-        }
-        let prefix = name.to_ascii_lowercase();
-        let is_prefix = prefix.len() >= PREFIX_LENGTH_MIN
-            && prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_prefix {
-            let starts =
-                |record: &ArchiveRecord| record.header.archive.to_string().starts_with(&prefix);
-            let found: Vec<usize> =
-                (0..archives.len()).filter(|at| starts(&archives[*at])).collect();
-            match found[..] {
-                [] => {}
-                [at] => return Ok(archives.swap_remove(at)),
-                _ => {
-                    let message = format!("{} archives begin with {prefix}", found.len());
-                    return Err(Error::new(ErrorKind::Usage, message).way_out("give more digits"));
-                }
+/// See [`super::ReadStore::find_archive`].
+pub(super) fn find(
+    name: &str,
+    store: &str,
+    mut archives: Vec<ArchiveRecord>,
+) -> Result<ArchiveRecord> {
+    let shown = |record: &&ArchiveRecord| record.footer.is_some() && record.dropped.is_none();
+    let named = |record: &&ArchiveRecord| name == "latest" || record.header.name == name;
+    if let Some(at) = archives.iter().rposition(|record| shown(&record) && named(&record)) {
+        return Ok(archives.swap_remove(at));
+    }
+    let prefix = name.to_ascii_lowercase();
+    let is_prefix =
+        prefix.len() >= PREFIX_LENGTH_MIN && prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_prefix {
+        let starts =
+            |record: &ArchiveRecord| record.header.archive.to_string().starts_with(&prefix);
+        let found: Vec<usize> = (0..archives.len()).filter(|at| starts(&archives[*at])).collect();
+        match found[..] {
+            [] => {}
+            [at] => return Ok(archives.swap_remove(at)),
+            _ => {
+                let message = format!("{} archives begin with {prefix}", found.len());
+                return Err(Error::new(ErrorKind::Usage, message).way_out("give more digits"));
             }
         }
-        Err(self.not_found(name, &archives))
     }
+    Err(not_found(name, store, &archives))
+}
 
-    fn not_found(&self, name: &str, archives: &[ArchiveRecord]) -> Error {
-        let store = self.path.display();
-        let message = match name {
-            "latest" => format!("store {store} holds no finished archive"),
-            name => format!("no finished archive {name} in store {store}"),
-        };
-        let error = Error::new(ErrorKind::Missing, message);
-        let visible = |record: &&ArchiveRecord| record.dropped.is_none();
-        let unfinished =
-            |record: &&ArchiveRecord| record.footer.is_none() && record.header.name == name;
-        if archives.iter().filter(visible).any(|record| unfinished(&record)) {
-            return error.way_out("it is unfinished: run the command that wrote it once more");
-        }
-        let mut names: Vec<&str> =
-            archives.iter().filter(visible).map(|record| record.header.name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.sort_by_cached_key(|candidate| distance(name, candidate));
-        names.truncate(NAMES_MAX);
-        match names.is_empty() {
-            true => error,
-            false => error.way_out(format!("name one of these: {}", names.join(", "))),
-        }
+fn not_found(name: &str, store: &str, archives: &[ArchiveRecord]) -> Error {
+    let message = match name {
+        "latest" => format!("store {store} holds no finished archive"),
+        name => format!("no finished archive {name} in store {store}"),
+    };
+    let error = Error::new(ErrorKind::Missing, message);
+    let visible = |record: &&ArchiveRecord| record.dropped.is_none();
+    let unfinished =
+        |record: &&ArchiveRecord| record.footer.is_none() && record.header.name == name;
+    if archives.iter().filter(visible).any(|record| unfinished(&record)) {
+        return error.way_out("it is unfinished: run the command that wrote it once more");
+    }
+    let mut names: Vec<&str> =
+        archives.iter().filter(visible).map(|record| record.header.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.sort_by_cached_key(|candidate| distance(name, candidate));
+    names.truncate(NAMES_MAX);
+    match names.is_empty() {
+        true => error,
+        false => error.way_out(format!("name one of these: {}", names.join(", "))),
     }
 }
 

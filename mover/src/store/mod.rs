@@ -36,9 +36,11 @@ mod open;
 mod reads;
 mod find;
 mod writer;
+mod interface;
 
 pub use config::StoreConfig;
 pub use failpoint::FAIL_POINTS;
+pub use interface::{ArchiveProof, ReadStore, Traffic, WriteStore};
 pub use open::Store;
 pub use record::{
     Acknowledged, ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, Rebuilt, SessionRecord,

@@ -175,8 +175,10 @@ impl Walk {
     fn torn(&mut self, indexing: &mut Indexing<'_>, offset: u64, length: u64) -> Result<()> {
         let kind = match self.tail {
             Tail::Unacknowledged => return Ok(()),
-            Tail::Synced => FaultKind::Damaged,
-            Tail::Unknown => FaultKind::Torn,
+            Tail::Synced if self.closed => FaultKind::Damaged,
+            // Its writer never closed it: it was killed, and a later one that had no catalog left
+            // the torn end as it was.
+            Tail::Synced | Tail::Unknown => FaultKind::Torn,
         };
         self.without_footer(indexing)?;
         self.faults.push(Fault { volume: self.number, offset, length, kind });

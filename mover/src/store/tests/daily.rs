@@ -6,7 +6,7 @@ use format::{ChunkId, ContextPlace, StreamNumber};
 
 use super::{Log, Rig, archive_header, check, chunk, context, group, session, session_header};
 use crate::ErrorKind;
-use crate::store::{Store, StoreConfig, StoreWriter};
+use crate::store::{ReadStore, Store, StoreConfig, StoreWriter};
 
 #[test]
 fn a_store_on_disk_is_made_written_and_read_beside_its_writer() {

@@ -1,0 +1,143 @@
+//! Where an archive begins: anew, or where an earlier session left it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use format::{ArchiveHeader, SessionId, StreamNumber};
+
+use super::head::Linked;
+use super::journal::{Head, JournalWriter, OpenEntry, Resumed};
+use super::progress::Observer;
+use super::walk::WalkFrom;
+use crate::ambient::{Random, random_bytes};
+use crate::archive::Needs;
+use crate::error::Result;
+use crate::key::StateFolder;
+use crate::store::{ArchiveProof, WriteStore};
+
+/// An archive that is about to be written to.
+pub(super) struct Beginning {
+    pub(super) proof: ArchiveProof,
+    pub(super) header: ArchiveHeader,
+    pub(super) journal: JournalWriter,
+    /// The number of the first chunk to come.
+    pub(super) first: u64,
+    /// Chunks of the index that are in the store.
+    pub(super) index_arrived: u64,
+    pub(super) resumed: Option<Continued>,
+}
+
+/// What an earlier session has done.
+pub(super) struct Continued {
+    pub(super) counts: super::journal::Counts,
+    pub(super) open: Option<OpenEntry>,
+    pub(super) withheld: Vec<format::Withheld>,
+    pub(super) is_complete: bool,
+    pub(super) last_path: Option<Vec<u8>>,
+    pub(super) last_number: u64,
+    pub(super) links: HashMap<u64, Linked>,
+    /// The files that stand for groups of names, for the walk to know them.
+    pub(super) link_entries: Vec<format::Entry>,
+    pub(super) needs: Needs,
+}
+
+impl Continued {
+    /// Where the walk goes on.
+    pub(super) fn walk_from(&mut self) -> WalkFrom {
+        match (self.open.take(), self.last_path.take()) {
+            (Some(open), _) => WalkFrom::Inside(Box::new(open)),
+            (None, Some(path)) => WalkFrom::Behind(path),
+            (None, None) => WalkFrom::Start,
+        }
+    }
+}
+
+/// What makes a journal.
+pub(super) struct JournalPlace<'a> {
+    pub(super) state: &'a StateFolder,
+    pub(super) name: String,
+    pub(super) random: &'a Arc<dyn Random>,
+    /// Nobody can go on with what comes through a pipe.
+    pub(super) is_temporary: bool,
+}
+
+impl JournalPlace<'_> {
+    /// The archive that an earlier session left unfinished, if this one can go on with it.
+    pub(super) fn find(
+        &self,
+        writer: &mut dyn WriteStore,
+        recipe: [u8; 32],
+        session: SessionId,
+        observer: &dyn Observer,
+    ) -> Result<Option<Beginning>> {
+        if self.is_temporary {
+            return Ok(None);
+        }
+        let Some(reader) = Resumed::find(self.state, &self.name, self.random)? else {
+            return Ok(None);
+        };
+        if reader.head.recipe != recipe {
+            observer.note(
+                "an earlier archive of this source was interrupted, and what was asked for has \
+                 changed since: a new one is begun, and the other stays unfinished",
+            );
+            return Ok(None);
+        }
+        let (proof, mut header) = (reader.head.proof(), reader.head.header()?);
+        let Some(ends) = writer.unfinished(&proof)? else { return Ok(None) };
+        let of = |stream| ends.iter().find(|end| end.stream == stream);
+        let (arrived, first) = of(StreamNumber(0)).map_or((0, 0), |end| (end.complete, end.next));
+        let index_arrived = of(StreamNumber::INDEX).map_or(0, |end| end.complete);
+        let (mut links, mut link_entries, mut needs) =
+            (HashMap::new(), Vec::new(), Needs::default());
+        let resumed = Resumed::go_back(reader, arrived, self.random, &mut |entry| {
+            if entry.entry.link_group != 0 && !links.contains_key(&entry.entry.link_group) {
+                links.insert(entry.entry.link_group, Linked::of(entry));
+                link_entries.push(entry.entry.clone());
+            }
+            for extent in &entry.extents {
+                if let format::Extent::Data(run) = extent {
+                    needs.insert(run.chunk);
+                }
+            }
+        })?;
+        let Some(resumed) = resumed else { return Ok(None) };
+        if index_arrived > 0 && !resumed.is_complete {
+            observer.note("the journal of an interrupted archive is damaged: a new one is begun");
+            return Ok(None);
+        }
+        header.session = session;
+        Ok(Some(Beginning {
+            proof,
+            header,
+            journal: resumed.journal,
+            first,
+            index_arrived,
+            resumed: Some(Continued {
+                counts: resumed.counts,
+                open: resumed.open,
+                withheld: resumed.withheld,
+                is_complete: resumed.is_complete,
+                last_path: resumed.last_path,
+                last_number: resumed.last_number,
+                links,
+                link_entries,
+                needs,
+            }),
+        }))
+    }
+
+    /// A new archive; `header` need not know its identity yet.
+    pub(super) fn begin(
+        &self,
+        mut header: ArchiveHeader,
+        head: impl FnOnce(&ArchiveProof, &ArchiveHeader) -> Head,
+    ) -> Result<Beginning> {
+        let proof = ArchiveProof(random_bytes(&**self.random));
+        header.archive = proof.archive();
+        let head = head(&proof, &header);
+        let journal =
+            JournalWriter::create(self.state, &self.name, self.random, &head, self.is_temporary)?;
+        Ok(Beginning { proof, header, journal, first: 0, index_arrived: 0, resumed: None })
+    }
+}

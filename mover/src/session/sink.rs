@@ -1,0 +1,112 @@
+//! What the head packs into: the stretch with its buffers, the journal, and the data index.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use format::{BlockIdentity, Run};
+
+use super::archive::ArchiveConfig;
+use super::journal::JournalWriter;
+use crate::archive::{BlockPlace, ChunkSink, KnownBlocks, PlainChunk, Position};
+use crate::buffer::{Buffer, BufferPool};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{Stretch, encoded_length_max};
+use crate::store::ReadStore;
+
+/// The memory of the stretch.
+pub(super) struct Pools {
+    pub(super) plain: Arc<BufferPool>,
+    pub(super) encoded: Arc<BufferPool>,
+}
+
+impl Pools {
+    pub(super) fn new(config: &ArchiveConfig) -> Pools {
+        let workers = config.workers;
+        let plain_count = workers // in the hands of workers
+            + workers // queued before the stretch
+            + 1 // being filled by the packer
+            + 1; // being filled by the index
+        let encoded_count = workers // in the hands of workers
+            + workers // queued behind the stretch
+            + workers // waiting for an earlier one
+            + 1; // being written by the tail
+        let plain_length = config.chunk_length + config.chunk_length / 4;
+        Pools {
+            plain: Arc::new(BufferPool::new(plain_count, plain_length)),
+            encoded: Arc::new(BufferPool::new(encoded_count, encoded_length_max(plain_length))),
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.plain.close();
+        self.encoded.close();
+    }
+}
+
+/// Full chunks go into the stretch, and what they make complete into the journal.
+pub(super) struct StretchSink {
+    pub(super) stretch: Stretch<PlainChunk>,
+    pub(super) plain: Arc<BufferPool>,
+    pub(super) indexed: Arc<AtomicU64>,
+    pub(super) journal: JournalWriter,
+}
+
+fn stretch_is_gone() -> Error {
+    Error::new(ErrorKind::Cancelled, "the pipeline was stopped behind its head")
+}
+
+impl ChunkSink for StretchSink {
+    fn buffer(&mut self) -> Result<Buffer> {
+        self.plain.acquire().ok_or_else(stretch_is_gone)
+    }
+
+    fn push(&mut self, chunk: PlainChunk) -> Result<()> {
+        match self.stretch.submit(chunk) {
+            true => Ok(()),
+            false => Err(stretch_is_gone()),
+        }
+    }
+
+    fn indexed(&self) -> u64 {
+        self.indexed.load(Ordering::Relaxed)
+    }
+
+    fn checkpoint(&mut self, chunk: u64, open: Option<&Position<'_>>) -> Result<()> {
+        self.journal.checkpoint(chunk, open)
+    }
+
+    fn withhold(&mut self, runs: &[Run]) {
+        self.journal.withhold(runs);
+    }
+}
+
+/// The store's data index, asked for a window's blocks at once.
+pub(super) struct StoreBlocks {
+    store: Arc<dyn ReadStore>,
+    answers: HashMap<BlockIdentity, BlockPlace>,
+}
+
+impl StoreBlocks {
+    pub(super) fn new(store: Arc<dyn ReadStore>) -> StoreBlocks {
+        StoreBlocks { store, answers: HashMap::new() }
+    }
+}
+
+impl KnownBlocks for StoreBlocks {
+    fn expect(&mut self, identities: &[BlockIdentity]) -> Result<()> {
+        self.answers.clear();
+        let places = self.store.lookup_blocks(identities)?;
+        for (identity, place) in identities.iter().zip(places) {
+            let place = place.map(|crate::store::BlockPlace { chunk, ordinal, length }| {
+                BlockPlace { chunk, ordinal, length }
+            });
+            self.answers.extend(place.map(|place| (*identity, place)));
+        }
+        Ok(())
+    }
+
+    fn find(&mut self, identity: &BlockIdentity) -> Result<Option<BlockPlace>> {
+        Ok(self.answers.get(identity).copied())
+    }
+}
