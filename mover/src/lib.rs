@@ -10,6 +10,7 @@
 
 pub mod error;
 pub mod ambient;
+mod units;
 pub mod buffer;
 pub mod pipeline;
 pub mod plugin;
@@ -19,6 +20,8 @@ pub mod archive;
 pub mod media;
 pub mod key;
 pub mod store;
+pub mod policy;
+pub mod net;
 pub mod session;
 pub mod cli;
 

@@ -8,7 +8,7 @@ use super::Outcome;
 use super::arguments::{Archive, FramingArgument, Global, VerifyArgument};
 use super::console::Console;
 use super::open::{access, ambient, cancel_on_signals, engine, has_passphrase, workers};
-use super::size::show;
+use super::place::open_writer;
 use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{StateFolder, default_writer};
@@ -16,27 +16,27 @@ use crate::session::{
     self, ArchiveConfig, ArchiveReport, Job, Progress, Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::{SourceConfig, raise_open_file_limit};
-use crate::store::{Store, StoreConfig, StoreWriter};
+use crate::store::{ReadStore, StoreConfig};
+use crate::units::show;
 
 pub(super) fn run(command: Archive, global: &Global, console: &Console) -> Result<Outcome> {
     raise_open_file_limit()?;
     check_sources(&command.paths)?;
     let ambient = ambient();
-    let mut store_config = StoreConfig::new(&command.to);
-    if let Some(size) = command.volume_size {
-        store_config.volume_size = size.0;
-    }
+    let cancel = cancel_on_signals()?;
     let doing = format!("archive {}", name_of(&command));
-    let mut writer = StoreWriter::open(&store_config, &doing)?;
-    let access = open_access(&writer.store(), &command, global, &ambient)?;
+    let volume_size = |config: &mut StoreConfig| {
+        config.volume_size = command.volume_size.map_or(config.volume_size, |size| size.0);
+    };
+    let mut writer = open_writer(&command.to, volume_size, &doing, global, &cancel, console)?;
+    let access = open_access(&*writer.store(), &command, global, &ambient)?;
     let engine = engine(console)?;
     let config = config(&command)?;
     let progress = Progress::default();
-    let cancel = cancel_on_signals()?;
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
     let source = source(command);
     let report = console.watch(&progress, || {
-        session::archive(&ambient, &engine, &mut writer, &access, &config, source, &watch)
+        session::archive(&ambient, &engine, &mut *writer, &access, &config, source, &watch)
     })?;
     tell(&report, console)?;
     Ok(Outcome { faults: report.faults > 0, refused: report.held + report.stopped > 0 })
@@ -53,7 +53,7 @@ fn check_sources(paths: &[PathBuf]) -> Result<()> {
 }
 
 fn open_access(
-    store: &Store,
+    store: &dyn ReadStore,
     command: &Archive,
     global: &Global,
     ambient: &session::Ambient,
@@ -61,7 +61,7 @@ fn open_access(
     let group = store.current_group()?;
     // Without a passphrase to ask for, this machine writes by the public recipient alone.
     let prompt = group.is_encrypted() && has_passphrase(store)?;
-    let access = access(global, store.path(), prompt)?;
+    let access = access(global, &store.name(), prompt)?;
     if command.trust_new_key {
         StateFolder::open(None, store.id())?.trust_recipient(&group)?;
     }
@@ -168,6 +168,14 @@ fn tell(report: &ArchiveReport, console: &Console) -> Result<()> {
         report.seconds,
         report.unchanged_files,
     ))?;
+    if report.bytes_sent > 0 {
+        console.line(&format!(
+            "  sent {}, {} of it again after {} lost connections",
+            show(report.bytes_sent),
+            show(report.bytes_sent_again),
+            report.retries,
+        ))?;
+    }
     for (count, what) in [
         (report.held, "held by a snoop: kept, and not shown or restored"),
         (report.stopped, "left out by a snoop"),

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use super::size::Size;
+use crate::net::Fingerprint;
 use crate::session::StageSpec;
+use crate::units::{Size, Time};
 
 /// Archives files through sandboxed components into a store, and gets them back.
 #[derive(Debug, Parser)]
@@ -42,6 +43,13 @@ pub(crate) struct Global {
     /// Open the store with an age identity (AGE-SECRET-KEY-1...); may be given several times
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) identity: Vec<PathBuf>,
+    /// How long a lost connection to another mover is tried anew
+    #[arg(long, global = true, value_name = "TIME", default_value = "5m")]
+    pub(crate) retry_for: Time,
+    /// Connections that carry chunks to another mover
+    #[arg(long, global = true, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub(crate) channels: u16,
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +61,15 @@ pub(crate) enum Command {
     Verify(Verify),
     Drop(Drop),
     Key(Key),
+    Serve(Serve),
+    /// Show who this machine is to other movers
+    #[command(after_help = "\
+Example:
+  mover identity          the fingerprint that a server's policy file and its clients need")]
+    Identity,
+    Trust(Trust),
+    Resume(Resume),
+    Status(Status),
     Completions(Completions),
     Man(Man),
 }
@@ -65,7 +82,7 @@ Examples:
   mover init /backup/store --recipient age1qy...        this machine can write, and not read
   mover init /backup/store --no-encryption              no secrets at all")]
 pub(crate) struct Init {
-    /// The folder to make; it must not exist or be empty
+    /// The folder to make, which must not exist or be empty; or mover://HOST:PORT/NAME
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) store: PathBuf,
     /// Encrypt for the owner of this age recipient; may be given several times
@@ -334,6 +351,108 @@ pub(crate) enum KeyCommand {
         #[arg(value_hint = ValueHint::DirPath)]
         store: PathBuf,
     },
+}
+
+/// Offer stores to other movers
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover serve --policy mover.toml
+
+A policy file, with one store that one machine may write to and read:
+  version = 1
+  [serve]
+  listen = [\"0.0.0.0:7373\"]
+  [peers]
+  laptop = \"K7QX-...\"                 # what `mover identity` prints there
+  [stores.main]
+  path = \"/backup/store\"
+  [[stores.main.allow]]
+  peer = \"laptop\"
+  rights = [\"write\", \"read\"]          # and \"delete\", \"keys\" (init, change keys)
+
+The default is nobody. SIGHUP rereads the file; SIGTERM ends the server, with all that arrived
+made durable.")]
+pub(crate) struct Serve {
+    /// What is offered, and to whom
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: PathBuf,
+}
+
+/// Which servers this machine trusts
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover trust add nas:7373 K7QX-...     the fingerprint as `mover identity` prints it on nas
+  mover trust add nas:7373              shows who answers there, and asks
+  mover trust list")]
+pub(crate) struct Trust {
+    #[command(subcommand)]
+    pub(crate) command: TrustCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// Trust the server at an address
+    #[command(after_help = "Example:\n  mover trust add nas:7373 K7QX-...")]
+    Add {
+        /// HOST or HOST:PORT
+        address: String,
+        /// Its fingerprint; without it the server is asked, and then you are
+        fingerprint: Option<Fingerprint>,
+    },
+    /// List them
+    #[command(after_help = "Example:\n  mover trust list")]
+    List,
+    /// Trust nobody at an address any more
+    #[command(after_help = "Example:\n  mover trust remove nas:7373")]
+    Remove {
+        /// HOST or HOST:PORT
+        address: String,
+    },
+}
+
+/// Go on with what was interrupted
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover resume              the one archive that was interrupted on this machine, or a list of them
+  mover resume 5f3a9c01     one of them, by the beginning of its id
+  mover resume --list
+
+An interrupted command goes on by itself, too, when it is run again.")]
+pub(crate) struct Resume {
+    /// The beginning of an archive's id
+    pub(crate) archive: Option<String>,
+    /// Only list what could be gone on with
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+/// What runs on this machine or on a server
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover status                                   sessions of this machine, live on a terminal
+  mover status --once                            once
+  mover status mover://nas/main                  sessions of a server
+  mover status --pause 5f3a9c01                  have one wait; --continue, --stop
+  mover --json status mover://nas/main")]
+pub(crate) struct Status {
+    /// A store with another mover; by default this machine
+    pub(crate) server: Option<String>,
+    /// Show it once, even on a terminal
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Have a session wait
+    #[arg(long, value_name = "SESSION")]
+    pub(crate) pause: Option<String>,
+    /// Have a session go on
+    #[arg(long, value_name = "SESSION", conflicts_with = "pause")]
+    pub(crate) r#continue: Option<String>,
+    /// End a session, so that it can be gone on with later
+    #[arg(long, value_name = "SESSION", conflicts_with_all = ["pause", "continue"])]
+    pub(crate) stop: Option<String>,
 }
 
 /// Print shell completions

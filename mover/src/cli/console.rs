@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::size::show;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{Observer, Progress};
+use crate::units::show;
 
 /// Where everything that a command says goes: results to standard output, the rest to standard
 /// error. Clones share the bar.

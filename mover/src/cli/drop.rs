@@ -5,22 +5,23 @@ use serde_json::json;
 use super::Outcome;
 use super::arguments::{Drop, Global};
 use super::console::Console;
-use super::open::ambient;
+use super::open::{ambient, cancel_on_signals};
+use super::place::{open_store, open_writer};
 use crate::error::Result;
-use crate::store::{ArchiveRecord, ReadStore, Store, StoreConfig, StoreWriter};
+use crate::store::{ArchiveRecord, ReadStore};
 
-pub(super) fn run(command: Drop, _global: &Global, console: &Console) -> Result<Outcome> {
-    let config = StoreConfig::new(&command.store);
+pub(super) fn run(command: Drop, global: &Global, console: &Console) -> Result<Outcome> {
+    let cancel = cancel_on_signals()?;
     if command.dry_run {
-        let store = Store::open(&config)?;
-        for record in find_all(&store, &command.archives)? {
+        let store = open_store(&command.store, global, &cancel, console)?;
+        for record in find_all(&*store, &command.archives)? {
             tell(&record, true, console)?;
         }
         return Ok(Outcome::default());
     }
-    let mut writer = StoreWriter::open(&config, "drop")?;
+    let mut writer = open_writer(&command.store, |_| {}, "drop", global, &cancel, console)?;
     // All are found before any is dropped.
-    let records = find_all(&writer.store(), &command.archives)?;
+    let records = find_all(&*writer.store(), &command.archives)?;
     for record in records {
         writer.drop_archive(&record.header.archive, ambient().clock.now())?;
         tell(&record, false, console)?;
@@ -28,7 +29,7 @@ pub(super) fn run(command: Drop, _global: &Global, console: &Console) -> Result<
     Ok(Outcome::default())
 }
 
-fn find_all(store: &Store, names: &[String]) -> Result<Vec<ArchiveRecord>> {
+fn find_all(store: &dyn ReadStore, names: &[String]) -> Result<Vec<ArchiveRecord>> {
     names.iter().map(|name| store.find_archive(name)).collect()
 }
 

@@ -7,23 +7,34 @@ use serde_json::json;
 use super::Outcome;
 use super::arguments::{Global, Init};
 use super::console::Console;
-use super::open::{ambient, new_passphrase};
+use super::open::{ambient, cancel_on_signals, new_passphrase};
+use super::place::{Place, remote};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{NewMember, StateFolder, create_group, unencrypted_group};
+use crate::net::RemoteStore;
 use crate::store::{Store, StoreConfig};
 
 pub(super) fn run(command: Init, global: &Global, console: &Console) -> Result<Outcome> {
     let ambient = ambient();
     let (random, clock) = (&*ambient.random, &*ambient.clock);
     // Before a passphrase is asked for: a folder that cannot be used is told at once.
-    check_new(&command.store)?;
+    let place = Place::of(&command.store)?;
+    if let Place::Folder(path) = &place {
+        check_new(path)?;
+    }
     let group = if command.no_encryption {
         unencrypted_group(random, clock)
     } else {
         let members = members(&command, global)?;
         create_group(random, clock, &members)?.0
     };
-    let id = Store::create(&StoreConfig::new(&command.store), &group)?;
+    let id = match place {
+        Place::Folder(path) => Store::create(&StoreConfig::new(path), &group)?,
+        Place::Remote(address) => {
+            let cancel = cancel_on_signals()?;
+            RemoteStore::create(&remote(address, global, &cancel, console)?, &group)?
+        }
+    };
     // This machine made the key, so it need not take the store's word for it later.
     StateFolder::open(None, id)?.trust_recipient(&group)?;
     console.line(&format!("made store {} ({id})", command.store.display()))?;

@@ -38,7 +38,7 @@ fn encrypted(group: KeyGroup) -> Result<KeyGroup> {
 }
 
 fn open(store: &Store, group: &KeyGroup, global: &Global) -> Result<GroupSecret> {
-    let access = access(global, store.path(), has_passphrase(store)?)?;
+    let access = access(global, &store.path().display().to_string(), has_passphrase(store)?)?;
     unlock(group, &access, &store.path().display().to_string())
 }
 

@@ -8,20 +8,22 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::arguments::{Global, List};
 use super::console::{Console, path_fields, path_text, verdict_name};
-use super::open::{engine, keyring, path_bytes};
-use super::size::show;
+use super::open::{cancel_on_signals, engine, keyring, path_bytes};
+use super::place::open_store;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{ChunkCache, Contents, Decoding, Observer, PathFilter};
-use crate::store::{ArchiveRecord, ReadStore, Store, StoreConfig};
+use crate::store::{ArchiveRecord, ReadStore};
+use crate::units::show;
 
 pub(super) fn run(command: List, global: &Global, console: &Console) -> Result<Outcome> {
-    let store = Store::open(&StoreConfig::new(&command.store))?;
+    let cancel = cancel_on_signals()?;
+    let store = open_store(&command.store, global, &cancel, console)?;
     match &command.archive {
-        None => archives(&store, command.all, console),
+        None => archives(&*store, command.all, console),
         Some(name) => {
             let record = store.find_archive(name)?;
             let filter = PathFilter::new(path_bytes(&command.paths));
-            entries(&store, &record, filter, global, console)
+            entries(&*store, &record, filter, global, console)
         }
     }
 }
@@ -34,7 +36,7 @@ fn status(record: &ArchiveRecord) -> &'static str {
     }
 }
 
-fn archives(store: &Store, all: bool, console: &Console) -> Result<Outcome> {
+fn archives(store: &dyn ReadStore, all: bool, console: &Console) -> Result<Outcome> {
     let records = store.archives()?;
     let hidden = |record: &ArchiveRecord| record.dropped.is_some();
     let shown: Vec<_> = records.iter().filter(|record| all || !hidden(record)).collect();
@@ -91,7 +93,7 @@ pub(super) fn finished(record: &ArchiveRecord) -> Result<&format::ArchiveFooter>
 }
 
 fn entries(
-    store: &Store,
+    store: &dyn ReadStore,
     record: &ArchiveRecord,
     filter: PathFilter,
     global: &Global,

@@ -3,7 +3,7 @@
 mod arguments;
 mod console;
 mod open;
-mod size;
+mod place;
 mod init;
 mod archive;
 mod list;
@@ -11,6 +11,10 @@ mod restore;
 mod verify;
 mod drop;
 mod key;
+mod serve;
+mod trust;
+mod resume;
+mod status;
 mod pages;
 
 use std::process::ExitCode;
@@ -84,6 +88,11 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Outcome> {
         Command::Verify(command) => verify::run(command, global, console),
         Command::Drop(command) => drop::run(command, global, console),
         Command::Key(command) => key::run(command, global, console),
+        Command::Serve(command) => serve::run(&command, console),
+        Command::Identity => trust::identity(console),
+        Command::Trust(command) => trust::run(command, console),
+        Command::Resume(command) => resume::run(&command, console),
+        Command::Status(command) => status::run(&command, global, console),
         Command::Completions(command) => pages::completions(&command),
         Command::Man(command) => pages::man(&command),
     }

@@ -13,7 +13,7 @@ use crate::key::{Access, Keyring, Passphrase, passphrase};
 use crate::pipeline::Cancel;
 use crate::plugin::{CompiledCache, Engine, Limits};
 use crate::session::Ambient;
-use crate::store::Store;
+use crate::store::ReadStore;
 
 /// Time and randomness of the machine.
 pub(super) fn ambient() -> Ambient {
@@ -35,7 +35,7 @@ pub(super) fn engine(console: &Console) -> Result<Engine> {
 }
 
 /// What the operator brought to open the store with; without anything, and if `prompt`, asks.
-pub(super) fn access(global: &Global, store: &Path, prompt: bool) -> Result<Access> {
+pub(super) fn access(global: &Global, store: &str, prompt: bool) -> Result<Access> {
     let mut access = Access::nothing();
     for identity in &global.identity {
         access = access.with_identity_file(identity)?;
@@ -44,14 +44,14 @@ pub(super) fn access(global: &Global, store: &Path, prompt: bool) -> Result<Acce
         access = access.with_passphrase(passphrase);
     }
     if access.is_nothing() && prompt {
-        let what = format!("passphrase of {}", store.display());
+        let what = format!("passphrase of {store}");
         access = access.with_passphrase(passphrase::prompt(&what)?);
     }
     Ok(access)
 }
 
 /// Whether somebody opens this store with a passphrase, so that asking for one makes sense.
-pub(super) fn has_passphrase(store: &Store) -> Result<bool> {
+pub(super) fn has_passphrase(store: &dyn ReadStore) -> Result<bool> {
     let groups = store.groups()?;
     Ok(groups.iter().any(|group| {
         group.members.iter().any(|member| member.kind == format::MemberKind::Passphrase)
@@ -59,13 +59,13 @@ pub(super) fn has_passphrase(store: &Store) -> Result<bool> {
 }
 
 /// The keys to read with.
-pub(super) fn keyring(store: &Store, global: &Global) -> Result<Keyring> {
+pub(super) fn keyring(store: &dyn ReadStore, global: &Global) -> Result<Keyring> {
     let groups = store.groups()?;
     if groups.iter().all(|group| !group.is_encrypted()) {
         return Ok(Keyring::empty());
     }
-    let access = access(global, store.path(), has_passphrase(store)?)?;
-    Keyring::open(&groups, &access, &store.path().display().to_string())
+    let access = access(global, &store.name(), has_passphrase(store)?)?;
+    Keyring::open(&groups, &access, &store.name())
 }
 
 /// A new passphrase: from a file, the environment, or asked for twice.

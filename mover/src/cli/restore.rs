@@ -5,27 +5,28 @@ use super::arguments::{Global, Restore};
 use super::console::Console;
 use super::list::finished;
 use super::open::{ambient, cancel_on_signals, engine, keyring, path_bytes, workers};
-use super::size::show;
+use super::place::open_store;
 use crate::error::Result;
 use crate::session::{self, Decoding, PathFilter, Progress, RestoreConfig, RestoreReport, Watch};
 use crate::source::raise_open_file_limit;
-use crate::store::{ReadStore, Store, StoreConfig};
 use crate::target::TargetConfig;
+use crate::units::show;
 
 /// Decoded chunks that are kept: about 48 MiB.
 const CHUNK_COUNT_MAX: usize = 48;
 
 pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Result<Outcome> {
     raise_open_file_limit()?;
-    let store = Store::open(&StoreConfig::new(&command.store))?;
+    let cancel = cancel_on_signals()?;
+    let store = open_store(&command.store, global, &cancel, console)?;
     let record = store.find_archive(&command.archive)?;
     let footer = finished(&record)?;
     let mut target = TargetConfig::new(&command.into);
     target.overwrite = command.overwrite;
     target.dry_run = command.dry_run;
-    let keyring = keyring(&store, global)?;
+    let keyring = keyring(&*store, global)?;
     let engine = engine(console)?;
-    let decoding = Decoding::new(&store, &engine, &keyring);
+    let decoding = Decoding::new(&*store, &engine, &keyring);
     let config = RestoreConfig {
         filter: PathFilter::new(path_bytes(&command.paths)),
         target,
@@ -34,7 +35,6 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
         chunk_count_max: CHUNK_COUNT_MAX,
     };
     let progress = Progress::default();
-    let cancel = cancel_on_signals()?;
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
     let mut report = console
         .watch(&progress, || session::restore(&ambient(), &decoding, footer, config, &watch))?;

@@ -4,28 +4,28 @@ use super::Outcome;
 use super::arguments::{Global, Verify};
 use super::console::Console;
 use super::open::{ambient, cancel_on_signals, engine, keyring, workers};
-use super::size::show;
+use super::place::open_store;
 use crate::error::Result;
 use crate::key::Keyring;
 use crate::session::{self, Decoding, Progress, VerifyConfig, Watch};
-use crate::store::{ReadStore, Store, StoreConfig};
+use crate::units::show;
 
 pub(super) fn run(command: Verify, global: &Global, console: &Console) -> Result<Outcome> {
-    let store = Store::open(&StoreConfig::new(&command.store))?;
+    let cancel = cancel_on_signals()?;
+    let store = open_store(&command.store, global, &cancel, console)?;
     let archive = match &command.archive {
         Some(name) => Some(store.find_archive(name)?.header.archive),
         None => None,
     };
     // Checksums stand outside the encryption: without `--read` no key is needed.
-    let keyring = if command.read { keyring(&store, global)? } else { Keyring::empty() };
+    let keyring = if command.read { keyring(&*store, global)? } else { Keyring::empty() };
     let engine = engine(console)?;
-    let decoding = Decoding::new(&store, &engine, &keyring);
+    let decoding = Decoding::new(&*store, &engine, &keyring);
     let config = VerifyConfig { read: command.read, archive, workers: workers(command.workers) };
     let progress = Progress::default();
-    let cancel = cancel_on_signals()?;
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
     let report = console
-        .watch(&progress, || session::verify(&ambient(), &store, &decoding, &config, &watch))?;
+        .watch(&progress, || session::verify(&ambient(), &*store, &decoding, &config, &watch))?;
     console.document("report", &report)?;
     console.line(&format!(
         "checked {} chunks of {} archives, {} in {:.1} s{}",

@@ -25,7 +25,7 @@ pub use access::WriteAccess;
 pub use archive::{Ambient, ArchiveConfig, Source, Watch, archive};
 pub use contents::{Contents, PathFilter};
 pub use decode::{ChunkCache, Decoder, Decoding};
-pub use journal::Job;
+pub use journal::{Interrupted, Job, interrupted};
 pub use progress::{Observer, Progress, Reading};
 pub use report::{ArchiveReport, RestoreReport, VerifyReport};
 pub use restore::{RestoreConfig, restore};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use format::{IndexEntry, Run};
 
-use super::record::{Counts, Group, GroupWriter, Head, Snoops};
+use super::record::{Counts, Group, GroupWriter, Head, Job, Snoops};
 use crate::ambient::Random;
 use crate::archive::Position;
 use crate::error::{Error, ErrorKind, Result};
@@ -264,25 +264,40 @@ fn read_record(
     Ok(record)
 }
 
-/// The heads of all journals that are left on this machine and can be read.
-pub(in crate::session) fn find_all(
-    base: Option<&Path>,
-    random: &dyn Random,
-) -> Result<Vec<(PathBuf, Head)>> {
+/// An archive that was interrupted on this machine.
+#[derive(Clone, Debug)]
+pub struct Interrupted {
+    /// Its id.
+    pub archive: String,
+    /// Its name.
+    pub name: String,
+    /// The store, as the operator named it.
+    pub store: String,
+    /// What runs it.
+    pub job: Job,
+}
+
+/// All archives that were interrupted on this machine, as far as their journals can be read.
+pub fn interrupted(base: Option<&Path>, random: &dyn Random) -> Result<Vec<Interrupted>> {
     let mut found = Vec::new();
     for state in StateFolder::all(base)? {
         let folder = state.journals()?;
         let listing =
             std::fs::read_dir(&folder).map_err(|cause| Error::io("listing", &folder, cause))?;
-        for entry in listing.flatten() {
-            let path = entry.path();
+        for path in listing.flatten().map(|entry| entry.path()) {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let Some(name) = name.strip_suffix(".journal") else { continue };
             let key = state.journal_key(random, name)?;
-            let Ok(file) = File::open(&path) else { continue };
-            if let Ok(reader) = JournalReader::new(file, path.clone(), key) {
-                found.push((path, reader.head));
-            }
+            // One that is locked belongs to a session that runs.
+            let Ok(Some(file)) = open_locked(&path, false) else { continue };
+            let Ok(reader) = JournalReader::new(file, path.clone(), key) else { continue };
+            let header = reader.head.header()?;
+            found.push(Interrupted {
+                archive: header.archive.to_string(),
+                name: header.name,
+                store: reader.head.store,
+                job: reader.head.job,
+            });
         }
     }
     Ok(found)

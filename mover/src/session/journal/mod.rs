@@ -12,6 +12,7 @@ mod file;
 mod record;
 mod resume;
 
+pub use file::{Interrupted, interrupted};
 pub(super) use file::{JournalReader, JournalWriter};
 pub use record::Job;
 pub(super) use record::{Counts, Head, Snoops};

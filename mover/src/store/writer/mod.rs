@@ -103,6 +103,19 @@ impl StoreWriter {
         self.acknowledged
     }
 
+    /// Hands what was appended to the operating system: a kill of this process cannot take it any
+    /// more, a power loss can.
+    pub fn write_out(&mut self) -> Result<()> {
+        self.healthy()?;
+        let written = self.volume.as_mut().map_or(Ok(()), |volume| volume.writer.flush());
+        written.map_err(|error| self.poison(error))
+    }
+
+    /// Forgets a session that was begun and will not be ended here, so that it can be begun again.
+    pub fn abandon_session(&mut self, session: &format::SessionId) {
+        self.sessions.retain(|begun| begun.header.session != *session);
+    }
+
     fn healthy(&self) -> Result<()> {
         match &self.failure {
             Some((kind, message)) => {

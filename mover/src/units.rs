@@ -1,4 +1,7 @@
-//! Sizes and rates as people write them: `64M`, `1.5GiB`, `200k`; always powers of 1024.
+//! Sizes, rates and times as people write them: `64M`, `1.5GiB`, `200k/s` (always powers of 1024),
+//! `30s`, `5m`.
+
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -39,6 +42,32 @@ impl std::str::FromStr for Size {
     }
 }
 
+/// A time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Duration);
+
+impl std::str::FromStr for Time {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Time> {
+        let wrong = || {
+            Error::new(ErrorKind::Usage, format!("{text} is not a time"))
+                .way_out("write it as 30s, 5m or 1h")
+        };
+        let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(at);
+        let seconds = match unit.trim() {
+            "" | "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return Err(wrong()),
+        };
+        let number = number.parse::<u64>().map_err(|_| wrong())?;
+        let seconds = number.checked_mul(seconds).ok_or_else(wrong)?;
+        Ok(Time(Duration::from_secs(seconds)))
+    }
+}
+
 /// Bytes for people, with three figures.
 pub(crate) fn show(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
@@ -47,6 +76,18 @@ pub(crate) fn show(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_taken_in_seconds_minutes_and_hours() {
+        let parse = |text: &str| text.parse::<Time>().map(|time| time.0.as_secs()).ok();
+        assert_eq!(
+            (parse("30"), parse("30s"), parse("5m"), parse("1h")),
+            (Some(30), Some(30), Some(300), Some(3600))
+        );
+        for wrong in ["", "s", "-1s", "5d", "99999999999999999h"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn sizes_are_taken_with_every_usual_unit() {

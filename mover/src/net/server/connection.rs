@@ -1,0 +1,111 @@
+//! One connection that is served: questions are read, worked on and answered, one at a time, while
+//! a pulse tells the peer that a long answer is still being worked on.
+
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+
+use super::Server;
+use super::answer::{Answerer, failure};
+use crate::error::Result;
+use crate::net::link::{Link, silence_max};
+use crate::net::wire::{Reply, Request};
+
+/// What a connection is at, for the pulse.
+#[derive(Default)]
+pub(super) struct Busy {
+    state: Mutex<BusyState>,
+}
+
+#[derive(Default)]
+struct BusyState {
+    since: Option<Instant>,
+    why: Option<String>,
+}
+
+impl Busy {
+    fn begin(&self) {
+        *self.lock() = BusyState { since: Some(Instant::now()), why: None };
+    }
+
+    fn end(&self) {
+        *self.lock() = BusyState::default();
+    }
+
+    /// Says why it takes long.
+    pub(super) fn because(&self, why: String) {
+        self.lock().why = Some(why);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BusyState> {
+        self.state.lock().expect("no holder panics")
+    }
+}
+
+/// A connection, as the pulse sees it.
+pub(super) struct Served {
+    pub(super) link: Mutex<Link>,
+    pub(super) busy: Busy,
+    beat: Mutex<Instant>,
+}
+
+impl Served {
+    pub(super) fn new(link: Link) -> Served {
+        let beat = Mutex::new(Instant::now());
+        Served { link: Mutex::new(link), busy: Busy::default(), beat }
+    }
+
+    /// Tells the peer that it is being worked on, where that takes long.
+    pub(super) fn pulse(&self) {
+        let interval = (silence_max() / 4).min(Duration::from_secs(5));
+        let why = {
+            let busy = self.busy.lock();
+            if busy.since.is_none_or(|since| since.elapsed() < interval) {
+                return;
+            }
+            busy.why.clone()
+        };
+        let mut beat = self.beat.lock().expect("no holder panics");
+        if beat.elapsed() < interval {
+            return;
+        }
+        // Who holds the link now is sending the answer itself.
+        let Ok(mut link) = self.link.try_lock() else { return };
+        if self.busy.lock().since.is_some() {
+            *beat = Instant::now();
+            // A failure shows when the answer is sent.
+            let _ = link.send(&Reply::Working { why }, &[]);
+        }
+    }
+}
+
+/// Serves a connection until its end.
+pub(super) fn serve(server: &Arc<Server>, link: Link) -> Result<()> {
+    let (peer, name) = (link.peer(), link.name().to_owned());
+    let cutter = link.cutter();
+    let served = Arc::new(Served::new(link));
+    server.pulsed.lock().push(Arc::downgrade(&served) as Weak<Served>);
+    let mut answerer = Answerer::new(server, peer, name, cutter);
+    loop {
+        let mut link = served.link.lock().expect("no holder panics");
+        let Some(lengths) = link.lengths()? else { return Ok(()) };
+        let request: Request = link.message(lengths)?;
+        let number = match &request {
+            Request::Append { number } => Some(*number),
+            _ => None,
+        };
+        // Before it is read: a peer cannot make this server hold more than it wants to.
+        let is_next = || number.is_some_and(|number| answerer.is_next(number));
+        let share = server.budget.take(lengths.payload as u64, is_next)?;
+        let payload = link.payload(lengths)?;
+        drop(link);
+        served.busy.begin();
+        let answer = answerer.answer(&request, &payload, &served.busy);
+        served.busy.end();
+        drop((payload, share));
+        let mut link = served.link.lock().expect("no holder panics");
+        match answer {
+            Ok((reply, bytes)) => link.send(&reply, &[&bytes])?,
+            Err(error) => link.send(&failure(&error), &[])?,
+        }
+    }
+}

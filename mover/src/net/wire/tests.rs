@@ -1,0 +1,69 @@
+//! Any bytes are decoded to something or refused; nothing panics, nothing is held beyond limits.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn movers_agree_on_the_highest_version_of_both() {
+    let greeting = |lowest, highest| Greeting { lowest, highest };
+    assert_eq!(greeting(0, 3).agree(&greeting(1, 2)).unwrap(), 2);
+    assert_eq!(greeting(0, 0).agree(&greeting(0, 9)).unwrap(), 0);
+    let error = greeting(0, 0).agree(&greeting(1, 2)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("versions 1 to 2"), "{error}");
+    let own = Greeting::own();
+    assert_eq!(Greeting::decode(&own.encode()).unwrap(), own);
+    assert!(Greeting::decode(b"GET / HTTP/1").is_err());
+}
+
+#[test]
+fn lengths_beyond_the_limits_are_refused_before_anything_is_read() {
+    let lengths = |message: u32, payload: u32| {
+        let mut bytes = [0; LENGTHS_LENGTH];
+        bytes[..4].copy_from_slice(&message.to_le_bytes());
+        bytes[4..].copy_from_slice(&payload.to_le_bytes());
+        Lengths::decode(&bytes)
+    };
+    assert!(lengths(MESSAGE_LENGTH_MAX, PAYLOAD_LENGTH_MAX).is_ok());
+    assert!(lengths(MESSAGE_LENGTH_MAX + 1, 0).is_err());
+    assert!(lengths(0, PAYLOAD_LENGTH_MAX + 1).is_err());
+    assert!(lengths(u32::MAX, u32::MAX).is_err());
+}
+
+#[test]
+fn a_list_that_claims_to_be_longer_than_its_bytes_costs_nothing() {
+    // LookupBlocks with 2^60 identities, and none of them there.
+    let mut bytes = encode(&Request::LookupBlocks { identities: Vec::new() }, 0).unwrap();
+    bytes.truncate(LENGTHS_LENGTH + 1);
+    bytes.extend_from_slice(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10]);
+    assert!(decode::<Request>(&bytes[LENGTHS_LENGTH..]).is_err());
+}
+
+/// How often, in a long run: `MOVER_FUZZ_ITERATIONS=1000000`.
+fn cases() -> u32 {
+    std::env::var("MOVER_FUZZ_ITERATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_a_message_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(request) = decode::<Request>(&bytes) {
+            let again = encode(&request, 0).unwrap();
+            prop_assert_eq!(decode::<Request>(&again[LENGTHS_LENGTH..]).unwrap(), request);
+        }
+        if let Ok(reply) = decode::<Reply>(&bytes) {
+            if let Reply::Archives { archives, .. } = reply {
+                let mut lists = &bytes[..];
+                for archive in archives {
+                    let _ = archive.record(&mut lists);
+                }
+            } else {
+                let again = encode(&reply, 0).unwrap();
+                prop_assert_eq!(decode::<Reply>(&again[LENGTHS_LENGTH..]).unwrap(), reply);
+            }
+        }
+    }
+}
