@@ -43,3 +43,9 @@ mod memory;
 mod cli;
 // Killed at any moment, the store is whole.
 mod crash;
+// The same commands on a store with another mover, and what goes wrong between two.
+mod network;
+// Killed and cut at any moment, on either side: it goes on, and sends little again.
+mod kill_campaign;
+// Peers that mean harm.
+mod hostile_peer;

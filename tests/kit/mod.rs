@@ -3,8 +3,10 @@
 pub(crate) mod component;
 pub(crate) mod disk;
 pub(crate) mod machine;
+pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod same;
+pub(crate) mod server;
 pub(crate) mod tree;
 pub(crate) mod volume;
 

@@ -234,12 +234,19 @@ impl Run<'_> {
         let proof = beginning.proof;
         self.begin(writer, &headers, &proof)?;
         let resumed = beginning.resumed.is_some();
+        let is_piped = matches!(source, Source::Stdin { .. });
         let (mut report, footer, journal) =
             match self.pump(writer, &headers, source, parent, instances, beginning) {
                 Ok(pumped) => pumped,
                 Err(error) => {
                     // What arrived is worth keeping, whatever went wrong; the cause is what counts.
                     let _ = writer.settle();
+                    if is_piped {
+                        self.watch.observer.note(
+                            "what came through the pipe cannot be read a second time: what arrived \
+                             is kept as an unfinished archive, and the next run begins a new one",
+                        );
+                    }
                     return Err(error);
                 }
             };

@@ -198,7 +198,11 @@ impl Attachment {
             drop(order);
             self.changed.notify_all();
             self.desk.count(false);
-            return appended.map(|()| 0);
+            let message = format!("store {} has no room left", self.store_name);
+            let way_out = "make room where the store is, then run the same command again";
+            return Err(Error::new(ErrorKind::Full, message)
+                .because(appended.expect_err("looked at above"))
+                .way_out(way_out));
         }
         appended?;
         order.advance();

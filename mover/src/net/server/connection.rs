@@ -56,14 +56,17 @@ impl Served {
 
     /// Tells the peer that it is being worked on, where that takes long.
     pub(super) fn pulse(&self) {
-        let interval = (silence_max() / 4).min(Duration::from_secs(5));
-        let why = {
+        let (since, why) = {
             let busy = self.busy.lock();
-            if busy.since.is_none_or(|since| since.elapsed() < interval) {
-                return;
-            }
-            busy.why.clone()
+            let Some(since) = busy.since else { return };
+            (since, busy.why.clone())
         };
+        // A reason is worth telling soon.
+        let most = Duration::from_secs(if why.is_some() { 1 } else { 5 });
+        let interval = (silence_max() / 4).min(most);
+        if since.elapsed() < interval {
+            return;
+        }
         let mut beat = self.beat.lock().expect("no holder panics");
         if beat.elapsed() < interval {
             return;
