@@ -259,8 +259,8 @@ fn a_full_server_is_waited_for_and_then_given_up_and_gone_on_with() {
     let archive = args!["archive", source, "--to", url, "--name", "much"];
     let done = client.fails(2, &["waiting for room", "full"], archive.clone());
     assert!(done.seconds > 2.0, "it was not waited for: {done:?}");
-    assert!(client.ok(args!["list", url]).stdout.contains("unfinished"));
     disk.resize("100m");
+    assert!(client.ok(args!["list", url]).stdout.contains("unfinished"));
     let done = client.json(archive);
     assert_eq!(done.report()["resumed"], true, "{done:?}");
     let into = client.path("restored");

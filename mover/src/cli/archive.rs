@@ -1,6 +1,9 @@
 //! `mover archive`: archives files and folders, or standard input.
 
+use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use format::Framing;
 
@@ -12,6 +15,8 @@ use super::place::open_writer;
 use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{StateFolder, default_writer};
+use crate::net::state_folder;
+use crate::session::board::{self, Notice};
 use crate::session::{
     self, ArchiveConfig, ArchiveReport, Job, Progress, Source, StageSpec, Watch, WriteAccess,
 };
@@ -32,9 +37,20 @@ pub(super) fn run(command: Archive, global: &Global, console: &Console) -> Resul
     let access = open_access(&*writer.store(), &command, global, &ambient)?;
     let engine = engine(console)?;
     let config = config(&command)?;
-    let progress = Progress::default();
+    let progress = Arc::new(Progress::default());
+    let state = state_folder(None)?;
+    let notice = Notice {
+        kind: "archive",
+        archive: config.name.clone(),
+        store: command.to.display().to_string(),
+    };
+    let _posted = board::post(&state, notice, &progress, &cancel)?;
+    let attached = match &command.attach {
+        Some(name) => Some(board::wait_for_end(&state, name, &cancel)?),
+        None => None,
+    };
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
-    let source = source(command);
+    let source = source(command, attached);
     let report = console.watch(&progress, || {
         session::archive(&ambient, &engine, &mut *writer, &access, &config, source, &watch)
     })?;
@@ -126,9 +142,15 @@ fn job() -> Job {
     Job { arguments: arguments.collect(), folder: folder.to_string_lossy().into_owned() }
 }
 
-fn source(command: Archive) -> Source {
+fn source(command: Archive, attached: Option<UnixStream>) -> Source {
     match command.stdin {
-        Some(name) => Source::Stdin { name, input: Box::new(std::io::stdin()) },
+        Some(name) => {
+            let input: Box<dyn Read + Send> = match attached {
+                Some(socket) => Box::new(socket),
+                None => Box::new(std::io::stdin()),
+            };
+            Source::Stdin { name, input }
+        }
         None => Source::Files(SourceConfig {
             roots: command.paths,
             excludes: command.exclude,

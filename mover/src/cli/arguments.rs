@@ -69,6 +69,7 @@ Example:
     Identity,
     Trust(Trust),
     Resume(Resume),
+    Attach(Attach),
     Status(Status),
     Completions(Completions),
     Man(Man),
@@ -142,6 +143,9 @@ pub(crate) struct Archive {
     /// Archive standard input as a file of this name
     #[arg(long, value_name = "NAME", conflicts_with = "paths")]
     pub(crate) stdin: Option<String>,
+    /// Wait for `mover attach NAME` to bring the bytes of --stdin, instead of standard input
+    #[arg(long, value_name = "NAME", requires = "stdin")]
+    pub(crate) attach: Option<String>,
     /// Leave out what matches, as in a gitignore file; may be given several times
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
@@ -224,7 +228,8 @@ pub(crate) struct List {
 Examples:
   mover restore /backup/store latest --into ~/back
   mover restore /backup/store src docs/a.txt --into ~/back      one file
-  mover restore /backup/store src --into ~/back --overwrite     replace what is there")]
+  mover restore /backup/store src --into ~/back --overwrite     replace what is there
+  mover restore /backup/store db db.sql --stdout | psql db      one file, through a pipe")]
 pub(crate) struct Restore {
     /// The store
     #[arg(value_hint = ValueHint::DirPath)]
@@ -234,8 +239,15 @@ pub(crate) struct Restore {
     /// Restore only what is at and below these
     pub(crate) paths: Vec<PathBuf>,
     /// The folder to restore into; made if it is missing
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) into: PathBuf,
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath,
+          required_unless_present_any = ["stdout", "attach"])]
+    pub(crate) into: Option<PathBuf>,
+    /// Write the content of one file to standard output
+    #[arg(long, conflicts_with = "into")]
+    pub(crate) stdout: bool,
+    /// Wait for `mover attach NAME` to take the content of one file
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["into", "stdout"])]
+    pub(crate) attach: Option<String>,
     /// Go into a folder that is not empty, and replace what is in the way
     #[arg(long)]
     pub(crate) overwrite: bool,
@@ -427,6 +439,19 @@ pub(crate) struct Resume {
     /// Only list what could be gone on with
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+/// Be the other end of a session that waits under a name
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover archive --attach dump --stdin db.sql --to /backup/store     in one terminal, then
+  pg_dump db | mover attach dump                                    in another
+  mover restore /backup/store latest db.sql --attach back           and the other way round:
+  mover attach back > db.sql")]
+pub(crate) struct Attach {
+    /// The name
+    pub(crate) name: String,
 }
 
 /// What runs on this machine or on a server

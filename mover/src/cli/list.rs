@@ -2,7 +2,7 @@
 
 use std::io::{BufWriter, Write};
 
-use format::{EntryKind, IndexEntry, Timestamp};
+use format::{ArchiveFooter, EntryKind, IndexEntry, Timestamp};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -11,7 +11,7 @@ use super::console::{Console, path_fields, path_text, verdict_name};
 use super::open::{cancel_on_signals, engine, keyring, path_bytes};
 use super::place::open_store;
 use crate::error::{Error, ErrorKind, Result};
-use crate::session::{ChunkCache, Contents, Decoding, Observer, PathFilter};
+use crate::session::{self, ChunkCache, Contents, Decoding, Observer, PathFilter};
 use crate::store::{ArchiveRecord, ReadStore};
 use crate::units::show;
 
@@ -84,12 +84,22 @@ fn archives(store: &dyn ReadStore, all: bool, console: &Console) -> Result<Outco
 }
 
 /// The footer of an archive that can be read.
-pub(super) fn finished(record: &ArchiveRecord) -> Result<&format::ArchiveFooter> {
-    record.footer.as_ref().ok_or_else(|| {
-        let message = format!("archive {} was never finished", record.header.name);
-        Error::new(ErrorKind::Missing, message)
-            .way_out("archive the same paths again; what it stored is found and not stored twice")
-    })
+/// What an archive is read by: its footer, or, where it was never finished, one that says what of
+/// it arrived.
+pub(super) fn readable(
+    store: &dyn ReadStore,
+    record: &ArchiveRecord,
+    console: &Console,
+) -> Result<ArchiveFooter> {
+    if let Some(footer) = &record.footer {
+        return Ok(footer.clone());
+    }
+    console.note(&format!(
+        "archive {} was never finished: what arrived of it is read; files that were unchanged since \
+         the archive before are not among it",
+        record.header.name
+    ));
+    session::unfinished_footer(store, &record.header)
 }
 
 fn entries(
@@ -99,7 +109,7 @@ fn entries(
     global: &Global,
     console: &Console,
 ) -> Result<Outcome> {
-    let footer = finished(record)?;
+    let footer = &readable(store, record, console)?;
     let keyring = keyring(store, global)?;
     let engine = engine(console)?;
     let decoding = Decoding::new(store, &engine, &keyring);

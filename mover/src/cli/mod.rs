@@ -14,6 +14,7 @@ mod key;
 mod serve;
 mod trust;
 mod resume;
+mod attach;
 mod status;
 mod pages;
 
@@ -92,6 +93,7 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Outcome> {
         Command::Identity => trust::identity(console),
         Command::Trust(command) => trust::run(command, console),
         Command::Resume(command) => resume::run(&command, console),
+        Command::Attach(command) => attach::run(&command),
         Command::Status(command) => status::run(&command, global, console),
         Command::Completions(command) => pages::completions(&command),
         Command::Man(command) => pages::man(&command),

@@ -1,12 +1,18 @@
 //! `mover restore`: gets an archive back, or a part of it.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
 use super::Outcome;
 use super::arguments::{Global, Restore};
 use super::console::Console;
-use super::list::finished;
+use super::list::readable;
 use super::open::{ambient, cancel_on_signals, engine, keyring, path_bytes, workers};
 use super::place::open_store;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::state_folder;
+use crate::session::board::{self, Notice};
 use crate::session::{self, Decoding, PathFilter, Progress, RestoreConfig, RestoreReport, Watch};
 use crate::source::raise_open_file_limit;
 use crate::target::TargetConfig;
@@ -20,13 +26,38 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
     let cancel = cancel_on_signals()?;
     let store = open_store(&command.store, global, &cancel, console)?;
     let record = store.find_archive(&command.archive)?;
-    let footer = finished(&record)?;
-    let mut target = TargetConfig::new(&command.into);
-    target.overwrite = command.overwrite;
-    target.dry_run = command.dry_run;
+    let footer = readable(&*store, &record, console)?;
+    let footer = &footer;
     let keyring = keyring(&*store, global)?;
     let engine = engine(console)?;
     let decoding = Decoding::new(&*store, &engine, &keyring);
+    let progress = Arc::new(Progress::default());
+    let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
+    let state = state_folder(None)?;
+    let notice = Notice {
+        kind: "restore",
+        archive: record.header.name.clone(),
+        store: command.store.display().to_string(),
+    };
+    let _posted = board::post(&state, notice, &progress, &cancel)?;
+    let Some(into) = command.into.clone() else {
+        let output = match &command.attach {
+            Some(name) => Some(board::wait_for_end(&state, name, &cancel)?),
+            None => None,
+        };
+        let path = one_path(&command)?;
+        match output {
+            Some(mut socket) => session::extract(&decoding, footer, path, &mut socket, &watch)?,
+            None => {
+                let mut output = std::io::stdout().lock();
+                session::extract(&decoding, footer, path, &mut output, &watch)?
+            }
+        };
+        return Ok(Outcome::default());
+    };
+    let mut target = TargetConfig::new(&into);
+    target.overwrite = command.overwrite;
+    target.dry_run = command.dry_run;
     let config = RestoreConfig {
         filter: PathFilter::new(path_bytes(&command.paths)),
         target,
@@ -34,24 +65,31 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
         workers: workers(command.workers),
         chunk_count_max: CHUNK_COUNT_MAX,
     };
-    let progress = Progress::default();
-    let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
     let mut report = console
         .watch(&progress, || session::restore(&ambient(), &decoding, footer, config, &watch))?;
     report.name.clone_from(&record.header.name);
-    tell(&report, &command, console)?;
+    tell(&report, &into, console)?;
     // An entry that would have left the folder was refused by policy: the strongest word but one.
     Ok(Outcome { faults: report.faults > 0, refused: report.refused > 0 })
 }
 
-fn tell(report: &RestoreReport, command: &Restore, console: &Console) -> Result<()> {
+/// The one file whose content is wanted.
+fn one_path(command: &Restore) -> Result<&[u8]> {
+    match &command.paths[..] {
+        [path] => Ok(path.as_os_str().as_bytes()),
+        _ => Err(Error::new(ErrorKind::Usage, "a pipe takes the content of one file")
+            .way_out("name one PATH behind the archive")),
+    }
+}
+
+fn tell(report: &RestoreReport, into: &Path, console: &Console) -> Result<()> {
     console.document("report", report)?;
     let verb = if report.dry_run { "would restore" } else { "restored" };
     console.line(&format!(
         "{verb} {} ({}) into {}: {} entries, {} in {:.1} s",
         report.name,
         &report.archive[..8],
-        command.into.display(),
+        into.display(),
         report.entries,
         show(report.bytes_written),
         report.seconds,

@@ -133,7 +133,7 @@ fn generate() -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// `mover/` in the XDG state folder, which only its owner can look into.
-pub(super) fn folder(base: Option<&Path>) -> Result<PathBuf> {
+pub fn folder(base: Option<&Path>) -> Result<PathBuf> {
     let base = match base {
         Some(base) => base.to_owned(),
         None => Xdg::new()

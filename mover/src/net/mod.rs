@@ -18,9 +18,9 @@ mod remote_writer;
 mod server;
 
 pub use address::{Address, DEFAULT_PORT, with_port};
-pub use identity::{Fingerprint, Identity};
+pub use identity::{Fingerprint, Identity, folder as state_folder};
 pub use remote::{RemoteConfig, RemoteStore};
 pub use remote_writer::{RETRY_FOR, RemoteWriter};
 pub use server::{Gate, Server, ServerConfig, StoreGrant};
 pub use trust::{KnownPeers, fingerprint_at};
-pub use wire::Rights;
+pub use wire::{Rights, Steering};

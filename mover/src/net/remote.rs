@@ -14,7 +14,7 @@ use super::address::Address;
 use super::identity::{Fingerprint, Identity};
 use super::link::Link;
 use super::retry::{Backoff, is_lost};
-use super::wire::{Reply, Request, Rights, chunk_id, chunk_key, error_of};
+use super::wire::{Reply, Request, Rights, Steering, chunk_id, chunk_key, error_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Cancel;
 use crate::store::{
@@ -254,12 +254,29 @@ impl RemoteStore {
         }
     }
 
-    /// What runs on the server, as JSON.
-    pub fn status(&self) -> Result<String> {
-        match self.ask(&Request::Status, &[])? {
-            (Reply::Status { json }, _) => Ok(json),
-            (reply, _) => Err(self.wrong(&reply)),
-        }
+    /// What runs on the server, as far as this machine may know.
+    pub fn sessions_running(&self) -> Result<Vec<serde_json::Value>> {
+        let (Reply::Status { json }, _) = self.ask(&Request::Status, &[])? else {
+            return Err(self.wrong(&Reply::Done));
+        };
+        let status: serde_json::Value =
+            serde_json::from_str(&json).map_err(|cause| self.wrong(&Reply::Done).because(cause))?;
+        Ok(status["sessions"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Has the session whose id begins with `id` wait, go on, or stop.
+    pub fn steer(&self, id: &str, steering: Steering) -> Result<()> {
+        let ids = self.sessions_running()?.into_iter();
+        let ids = ids.filter_map(|session| session["session"].as_str().map(str::to_owned));
+        let found: Vec<String> = ids.filter(|known| known.starts_with(id)).collect();
+        let [session] = &found[..] else {
+            let message = format!("{} sessions there begin with {id}", found.len());
+            return Err(Error::new(ErrorKind::Missing, message)
+                .way_out("see which there are: mover status mover://HOST:PORT/STORE"));
+        };
+        let bytes = hex::decode(session).ok().and_then(|bytes| bytes.try_into().ok());
+        let session = bytes.ok_or_else(|| self.wrong(&Reply::Done))?;
+        self.ask(&Request::Steer { session, kind: steering }, &[]).map(drop)
     }
 
     pub(super) fn drop_archive(&self, archive: &ArchiveId, now: Timestamp) -> Result<()> {

@@ -22,6 +22,7 @@ use super::remote::{RemoteStore, exchange, open, unexpected};
 use super::retry::{is_lost, is_unattached};
 use super::wire::{ChunkKey, EndInfo, Reply, Request, chunk_key};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::Meter;
 use crate::store::{ArchiveProof, ReadStore, StreamEnd, Traffic, WriteStore};
 
 /// Writes to a store with another mover.
@@ -47,6 +48,7 @@ struct Outstanding {
 /// What all channels share.
 struct Shared {
     store: Arc<RemoteStore>,
+    meter: Arc<Meter>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -80,7 +82,12 @@ struct State {
 impl RemoteWriter {
     /// A writer to a store that is open.
     pub fn new(store: Arc<RemoteStore>) -> RemoteWriter {
-        let shared = Shared { store, state: Mutex::default(), changed: Condvar::new() };
+        let shared = Shared {
+            store,
+            meter: Meter::new("channels"),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        };
         RemoteWriter { shared: Arc::new(shared), queue: None, channels: Vec::new() }
     }
 
@@ -321,12 +328,15 @@ struct Channel {
 impl Channel {
     fn run(&mut self, appends: &Receiver<Append>) {
         let interval = silence_max() / 3;
+        let meter = Arc::clone(&self.shared.meter);
+        meter.add_instance();
         loop {
-            match appends.recv_timeout(interval) {
+            match meter.wait(|| appends.recv_timeout(interval)) {
                 Ok(append) => {
-                    if let Err(error) = self.deliver(&append) {
+                    if let Err(error) = meter.busy(|| self.deliver(&append)) {
                         self.shared.fail(&error);
                     }
+                    meter.moved(append.frames.len(), append.frames.len());
                     self.shared.changed.notify_all();
                 }
                 Err(RecvTimeoutError::Timeout) => self.keep_alive(),
@@ -511,6 +521,10 @@ impl WriteStore for RemoteWriter {
 
     fn stored_length(&self) -> Result<u64> {
         Ok(self.shared.lock().appended_bytes)
+    }
+
+    fn meter(&self) -> Option<Arc<Meter>> {
+        Some(Arc::clone(&self.shared.meter))
     }
 
     fn traffic(&self) -> Traffic {

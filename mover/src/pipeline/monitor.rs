@@ -2,26 +2,46 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Stops a pipeline from outside: the operator's Ctrl-C, or the first failure.
+/// Stops a pipeline from outside, for good or for a while: the operator's Ctrl-C, another
+/// terminal's `mover status --pause`, or the first failure.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    is_cancelled: Arc<AtomicBool>,
+    is_paused: Arc<AtomicBool>,
+}
+
+/// How soon a pipeline that waits hears that it goes on.
+const PAUSE_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Cancel {
     /// Asks everybody to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.is_cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether to stop.
+    /// Whether to stop. While it is paused, the answer waits.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        while self.is_paused() && !self.is_cancelled.load(Ordering::Relaxed) {
+            std::thread::sleep(PAUSE_INTERVAL);
+        }
+        self.is_cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Asks everybody to wait, or to go on.
+    pub fn pause(&self, pause: bool) {
+        self.is_paused.store(pause, Ordering::Relaxed);
+    }
+
+    /// Whether everybody waits.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
     }
 
     /// The flag itself, for a signal handler to set.
     pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.is_cancelled)
     }
 }
 

@@ -381,6 +381,7 @@ impl Run<'_> {
         let stretch_meter = &Meter::new("encode");
         let indexed = Arc::new(AtomicU64::new(beginning.first));
         let store = writer.store();
+        let channel_meter = writer.meter();
         let workers = chains.into_iter().map(|mut chain| {
             move |plain: PlainChunk, payload: Buffer| chain.encode(plain, payload)
         });
@@ -408,6 +409,14 @@ impl Run<'_> {
             lookup: Meter::new("lookup"),
         };
         let read_meter = Meter::new("read");
+        let head = [&read_meter, &meters.snoop, &meters.dedupe, &meters.identify, &meters.lookup];
+        let all: Vec<Arc<Meter>> = head
+            .into_iter()
+            .chain([stretch_meter, &tail_meter])
+            .cloned()
+            .chain(channel_meter)
+            .collect();
+        self.watch.progress.show(all.iter().cloned());
         let (fed, written) = std::thread::scope(|scope| {
             let progress = self.watch.progress;
             let pools = &pools;
@@ -430,9 +439,7 @@ impl Run<'_> {
         // The tail's failure is the cause where both have one: the head only sees closed queues.
         written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let Fed { mut report, needs, withheld, pages, roots, journal } = fed?;
-        let head = [&read_meter, &meters.snoop, &meters.dedupe, &meters.identify, &meters.lookup];
-        let all = head.into_iter().chain([stretch_meter, &tail_meter]);
-        report.stages = all.map(|meter| meter.read()).collect();
+        report.stages = all.iter().map(|meter| meter.read()).collect();
         let footer = ArchiveFooter {
             archive: headers.archive.archive,
             session: headers.session.session,

@@ -7,10 +7,13 @@
 use std::collections::VecDeque;
 use std::iter::Peekable;
 
-use format::{ArchiveFooter, ChunkRange, IndexEntry, StreamNumber, compare_paths};
+use format::{
+    ArchiveFooter, ArchiveHeader, ChunkId, ChunkRange, IndexEntry, StreamNumber, compare_paths,
+};
 
 use crate::archive::{ChunkProvider, IndexReader, StreamReader, join_records};
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::ReadStore;
 
 /// Reads only the index pages that can hold what was asked for.
 pub struct Contents<'a> {
@@ -54,6 +57,11 @@ impl<'a> Contents<'a> {
             instead: None,
             given: None,
         };
+        if footer.index_root_count == 0 {
+            // It was never finished: there is no index, and nothing is wrong with that.
+            contents.instead = Some(contents.stream(None));
+            return Ok(contents);
+        }
         match IndexReader::open(chunks, footer) {
             Ok(reader) => contents.reader = Some(reader),
             Err(error) if is_damage(&error) => contents.stand_in(error, None),
@@ -70,13 +78,18 @@ impl<'a> Contents<'a> {
             "a part of the index is damaged: its entries are taken from the data stream, and those \
              that were unchanged since the archive before are missing here; restore them from that",
         ));
+        self.instead = Some(self.stream(end));
+    }
+
+    /// The data stream, up to the path `end`.
+    fn stream(&self, end: Option<Vec<u8>>) -> Instead<'a> {
         let own = |range: &&ChunkRange| {
             range.archive == self.footer.archive && range.stream == StreamNumber(0)
         };
         let ends = self.footer.needs.iter().filter(own).map(|range| range.first + range.count);
         let count = ends.max().unwrap_or(0);
         let stream = StreamReader::open(self.chunks, self.footer.archive, count).peekable();
-        self.instead = Some(Instead { stream, end });
+        Instead { stream, end }
     }
 
     /// The next entry of the data stream that stands for the damaged part.
@@ -150,6 +163,43 @@ impl<'a> Contents<'a> {
             }
         }
     }
+}
+
+/// Chunks whose places are asked for at once.
+const ASKED_COUNT: u64 = 1024;
+
+/// A footer for an archive that has none: it needs the data chunks that are there, and has no index.
+pub fn unfinished_footer(store: &dyn ReadStore, header: &ArchiveHeader) -> Result<ArchiveFooter> {
+    let ArchiveHeader { archive, session, started, .. } = *header;
+    let stream = StreamNumber(0);
+    let mut count = 0;
+    loop {
+        let asked: Vec<ChunkId> = (count..count + ASKED_COUNT)
+            .map(|number| ChunkId { archive, stream, number })
+            .collect();
+        let places = store.chunk_places(&asked)?;
+        let there = places.iter().take_while(|place| place.is_some()).count() as u64;
+        count += there;
+        if there < ASKED_COUNT {
+            break;
+        }
+    }
+    let needs = match count {
+        0 => Vec::new(),
+        count => vec![ChunkRange { archive, stream, first: 0, count }],
+    };
+    Ok(ArchiveFooter {
+        archive,
+        session,
+        finished: started,
+        entry_count: 0,
+        content_length: 0,
+        fault_count: 0,
+        index_page_count: 0,
+        index_root_count: 0,
+        needs,
+        withheld: Vec::new(),
+    })
 }
 
 fn is_damage(error: &Error) -> bool {

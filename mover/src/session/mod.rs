@@ -6,8 +6,10 @@
 mod access;
 mod archive;
 mod begin;
+pub mod board;
 mod contents;
 mod decode;
+mod extract;
 mod head;
 mod journal;
 mod previous;
@@ -23,8 +25,9 @@ mod walk;
 
 pub use access::WriteAccess;
 pub use archive::{Ambient, ArchiveConfig, Source, Watch, archive};
-pub use contents::{Contents, PathFilter};
+pub use contents::{Contents, PathFilter, unfinished_footer};
 pub use decode::{ChunkCache, Decoder, Decoding};
+pub use extract::extract;
 pub use journal::{Interrupted, Job, interrupted};
 pub use progress::{Observer, Progress, Reading};
 pub use report::{ArchiveReport, RestoreReport, VerifyReport};

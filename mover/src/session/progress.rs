@@ -1,9 +1,10 @@
 //! How far a session is, for whoever watches; and where its faults go.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Error;
+use crate::pipeline::{Meter, MeterReading};
 
 /// Counts that a running session keeps up to date. Read them at any time.
 #[derive(Debug, Default)]
@@ -15,6 +16,7 @@ pub struct Progress {
     entries_total: AtomicU64,
     bytes_total: AtomicU64,
     current: Mutex<Vec<u8>>,
+    meters: Mutex<Vec<Arc<Meter>>>,
 }
 
 /// The counts at one moment.
@@ -59,6 +61,16 @@ impl Progress {
     pub fn expect(&self, entries: u64, bytes: u64) {
         self.entries_total.store(entries, Ordering::Relaxed);
         self.bytes_total.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Shows what stages do, too.
+    pub fn show(&self, meters: impl IntoIterator<Item = Arc<Meter>>) {
+        self.meters.lock().expect("no holder panics").extend(meters);
+    }
+
+    /// What the stages have done so far.
+    pub fn stages(&self) -> Vec<MeterReading> {
+        self.meters.lock().expect("no holder panics").iter().map(|meter| meter.read()).collect()
     }
 
     /// The counts now.

@@ -48,7 +48,10 @@ fn not_found(name: &str, store: &str, archives: &[ArchiveRecord]) -> Error {
     let unfinished =
         |record: &&ArchiveRecord| record.footer.is_none() && record.header.name == name;
     if archives.iter().filter(visible).any(|record| unfinished(&record)) {
-        return error.way_out("it is unfinished: run the command that wrote it once more");
+        return error.way_out(
+            "it is unfinished: run the command that wrote it once more, or name it by its id to \
+             read or drop what arrived",
+        );
     }
     let mut names: Vec<&str> =
         archives.iter().filter(visible).map(|record| record.header.name.as_str()).collect();

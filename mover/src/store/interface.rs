@@ -15,6 +15,7 @@ use super::record::{
     VolumeRecord,
 };
 use super::writer::StoreWriter;
+use crate::pipeline::Meter;
 use crate::{Error, ErrorKind, Result};
 
 /// A store that is read, by any number of threads.
@@ -131,6 +132,10 @@ pub trait WriteStore: Send {
     fn durable_chunks(&self) -> u64;
     /// Bytes of the store, or at least what this writer made it grow by since it was opened.
     fn stored_length(&self) -> Result<u64>;
+    /// What carries appends to where the store is, if that is not this thread.
+    fn meter(&self) -> Option<Arc<Meter>> {
+        None
+    }
     /// What only a network has to tell.
     fn traffic(&self) -> Traffic {
         Traffic::default()

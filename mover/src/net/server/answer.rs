@@ -18,7 +18,7 @@ use crate::net::identity::Fingerprint;
 use crate::net::link::Cutter;
 use crate::net::wire::{
     ArchiveInfo, EndInfo, FailureKind, FaultInfo, PlaceInfo, Reply, Request, SessionInfo,
-    StatusKind, VolumeInfo, chunk_id,
+    Steering, VolumeInfo, chunk_id,
 };
 use crate::plugin::builtin;
 use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig};
@@ -505,7 +505,7 @@ impl<'a> Answerer<'a> {
         plain(Reply::Done)
     }
 
-    fn steer(&self, session: &[u8; 16], kind: StatusKind) -> Answer {
+    fn steer(&self, session: &[u8; 16], kind: Steering) -> Answer {
         let found = self
             .server
             .attachments()
@@ -520,13 +520,13 @@ impl<'a> Answerer<'a> {
                 .way_out("see which there are: mover status mover://HOST:PORT/STORE")
         })?;
         match kind {
-            StatusKind::Pause => {
+            Steering::Pause => {
                 attachment.is_paused.store(true, std::sync::atomic::Ordering::Relaxed)
             }
-            StatusKind::Continue => {
+            Steering::Continue => {
                 attachment.is_paused.store(false, std::sync::atomic::Ordering::Relaxed);
             }
-            StatusKind::Stop => attachment.close(),
+            Steering::Stop => attachment.close(),
         }
         plain(Reply::Done)
     }

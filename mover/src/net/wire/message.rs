@@ -84,7 +84,7 @@ pub enum Request {
     /// What runs on the server.
     Status,
     /// Has a session wait, go on, or end.
-    Steer { session: [u8; 16], kind: StatusKind },
+    Steer { session: [u8; 16], kind: Steering },
     /// Asks an agent to archive one of its sources into a store that the asker serves on this
     /// very connection from here on: the two change roles.
     ArchiveSource { source: String, config: String },
@@ -94,13 +94,24 @@ pub enum Request {
 
 /// What is asked of a running session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StatusKind {
+pub enum Steering {
     /// Wait.
     Pause,
     /// Go on.
     Continue,
     /// End, so that it can be taken up later.
     Stop,
+}
+
+impl Steering {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Steering::Pause => "pause",
+            Steering::Continue => "continue",
+            Steering::Stop => "stop",
+        }
+    }
 }
 
 #[allow(missing_docs, reason = "fields are named for what they are; docs/protocol.md tells all")]

@@ -1,0 +1,284 @@
+//! The sessions of this machine: each has a local socket, on which it says how it is, and is told
+//! to wait, to go on or to stop; and on which another program can be its source.
+//!
+//! The folder is its owner's alone, and the kernel says who is at the other end of a socket
+//! (`SO_PEERCRED`): the same user or root, or nobody.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::progress::Progress;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::Cancel;
+
+/// A request is a word; more is no request.
+const REQUEST_LENGTH_MAX: u64 = 64;
+/// Who asks and says nothing is not waited for longer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a session is about.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// `archive` or `restore`.
+    pub kind: &'static str,
+    /// The archive's name.
+    pub archive: String,
+    /// The store, as the operator named it.
+    pub store: String,
+}
+
+/// A session's place on the board; dropping it takes it down.
+#[derive(Debug)]
+pub struct Posted {
+    path: PathBuf,
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        // Who looks later finds that nobody answers, and takes it down too.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn listen(path: &Path) -> Result<UnixListener> {
+    // A killed process left it; one that lives would answer.
+    if UnixStream::connect(path).is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    UnixListener::bind(path).map_err(|cause| Error::io("listening on", path, cause))
+}
+
+fn folder(state: &Path) -> Result<PathBuf> {
+    let folder = state.join("sessions");
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|cause| Error::io("making folder", &folder, cause))?;
+    Ok(folder)
+}
+
+/// Whether the other end is the same user, or root.
+fn is_ours(socket: &UnixStream) -> bool {
+    let own = rustix::process::geteuid();
+    rustix::net::sockopt::socket_peercred(socket)
+        .is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
+}
+
+/// Puts a session on the board. `state` is this machine's state folder.
+pub fn post(
+    state: &Path,
+    notice: Notice,
+    progress: &Arc<Progress>,
+    cancel: &Cancel,
+) -> Result<Posted> {
+    let path = folder(state)?.join(format!("{}.socket", std::process::id()));
+    let listener = listen(&path)?;
+    let (progress, cancel, began) = (Arc::clone(progress), cancel.clone(), Instant::now());
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten().filter(is_ours) {
+            // Who hangs up does not hear.
+            let _ = answer(&socket, &notice, &progress, &cancel, began);
+        }
+    });
+    Ok(Posted { path })
+}
+
+fn answer(
+    socket: &UnixStream,
+    notice: &Notice,
+    progress: &Progress,
+    cancel: &Cancel,
+    began: Instant,
+) -> std::io::Result<()> {
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    let mut request = String::new();
+    BufReader::new(socket.take(REQUEST_LENGTH_MAX)).read_line(&mut request)?;
+    match request.trim_end() {
+        "pause" => cancel.pause(true),
+        "continue" => cancel.pause(false),
+        "stop" => cancel.cancel(),
+        _ => {}
+    }
+    let now = progress.read();
+    let status = json!({
+        "id": std::process::id().to_string(),
+        "kind": notice.kind,
+        "archive": notice.archive,
+        "store": notice.store,
+        "seconds": began.elapsed().as_secs(),
+        "entries": now.entries,
+        "entries_total": now.entries_total,
+        "bytes": now.bytes,
+        "bytes_total": now.bytes_total,
+        "stored": now.stored,
+        "current": String::from_utf8_lossy(&now.current),
+        "paused": cancel.is_paused(),
+        "stages": progress.stages(),
+    });
+    let mut socket = socket;
+    writeln!(socket, "{status}")
+}
+
+fn ask(path: &Path, request: &str) -> std::io::Result<Value> {
+    let mut socket = UnixStream::connect(path)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    writeln!(socket, "{request}")?;
+    let mut line = String::new();
+    BufReader::new(socket).read_line(&mut line)?;
+    serde_json::from_str(&line).map_err(std::io::Error::other)
+}
+
+/// What all sessions of this machine say, in the order of their processes.
+pub fn statuses(state: &Path) -> Result<Vec<Value>> {
+    let folder = folder(state)?;
+    let listing =
+        std::fs::read_dir(&folder).map_err(|cause| Error::io("listing", &folder, cause))?;
+    let mut paths: Vec<_> = listing.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "socket"));
+    paths.sort_unstable();
+    let mut found = Vec::new();
+    for path in paths {
+        match ask(&path, "status") {
+            Ok(status) => found.push(status),
+            // Its process was killed.
+            Err(cause) if cause.kind() == std::io::ErrorKind::ConnectionRefused => {
+                let _ = std::fs::remove_file(&path);
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Has a session of this machine `pause`, `continue` or `stop`.
+pub fn steer(state: &Path, id: &str, request: &str) -> Result<Value> {
+    let path = folder(state)?.join(format!("{id}.socket"));
+    let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    let asked = match is_number {
+        true => ask(&path, request),
+        false => Err(std::io::ErrorKind::NotFound.into()),
+    };
+    asked.map_err(|cause| {
+        Error::new(ErrorKind::Missing, format!("no session {id} runs on this machine"))
+            .because(cause)
+            .way_out("see which there are: mover status")
+    })
+}
+
+/// Waits on a named socket for the program that is the other end of a pipeline.
+pub fn wait_for_end(state: &Path, name: &str, cancel: &Cancel) -> Result<UnixStream> {
+    let path = end_path(state, name)?;
+    let listener = listen(&path)?;
+    let failed = |cause| Error::io("waiting on", &path, cause);
+    listener.set_nonblocking(true).map_err(failed)?;
+    let _posted = Posted { path: path.clone() };
+    loop {
+        match listener.accept() {
+            Ok((socket, _)) if is_ours(&socket) => {
+                socket.set_nonblocking(false).map_err(failed)?;
+                return Ok(socket);
+            }
+            Ok(_) => {}
+            Err(cause) if cause.kind() == std::io::ErrorKind::WouldBlock => {
+                if cancel.is_cancelled() {
+                    return Err(Error::new(ErrorKind::Cancelled, "stopped by the operator"));
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(cause) => return Err(failed(cause)),
+        }
+    }
+}
+
+/// Becomes the other end of a pipeline that waits under a name.
+pub fn attach(state: &Path, name: &str) -> Result<UnixStream> {
+    let path = end_path(state, name)?;
+    let socket = UnixStream::connect(&path).map_err(|cause| {
+        Error::new(ErrorKind::Missing, format!("no session waits under the name {name}"))
+            .because(cause)
+            .way_out("begin it first: mover archive --attach NAME --stdin FILE --to STORE")
+    })?;
+    match is_ours(&socket) {
+        true => Ok(socket),
+        false => Err(Error::new(ErrorKind::Refused, format!("{name} belongs to somebody else"))),
+    }
+}
+
+fn end_path(state: &Path, name: &str) -> Result<PathBuf> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    match !name.is_empty() && name.len() <= 64 && name.bytes().all(is_plain) {
+        true => Ok(folder(state)?.join(format!("{name}.end"))),
+        false => Err(Error::new(ErrorKind::Usage, format!("{name:?} cannot name a session"))
+            .way_out("use letters, digits, - and _")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_says_how_it_is_and_does_what_it_is_told() {
+        let state = tempfile::tempdir().unwrap();
+        let (progress, cancel) = (Arc::new(Progress::default()), Cancel::default());
+        progress.bytes(42);
+        let notice =
+            Notice { kind: "archive", archive: "src".into(), store: "/backup/store".into() };
+        let posted = post(state.path(), notice, &progress, &cancel).unwrap();
+        let found = statuses(state.path()).unwrap();
+        assert_eq!((found.len(), &found[0]["bytes"]), (1, &json!(42)));
+        let id = found[0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(steer(state.path(), &id, "pause").unwrap()["paused"], true);
+        assert!(cancel.is_paused());
+        steer(state.path(), &id, "continue").unwrap();
+        assert!(!cancel.is_paused());
+        steer(state.path(), &id, "stop").unwrap();
+        assert!(cancel.is_cancelled());
+        assert!(steer(state.path(), "1", "stop").is_err());
+        assert!(steer(state.path(), "../x", "stop").is_err());
+        drop(posted);
+        assert!(statuses(state.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_taken_down() {
+        let state = tempfile::tempdir().unwrap();
+        let path = folder(state.path()).unwrap().join("99.socket");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(statuses(state.path()).unwrap().is_empty());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_program_attaches_by_name() {
+        let state = tempfile::tempdir().unwrap();
+        let path = state.path().to_owned();
+        assert!(attach(&path, "dump").is_err() && attach(&path, "a/b").is_err());
+        let waiting = {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                let mut text = String::new();
+                let mut socket = wait_for_end(&path, "dump", &Cancel::default()).unwrap();
+                socket.read_to_string(&mut text).unwrap();
+                text
+            })
+        };
+        let mut socket = loop {
+            match attach(&path, "dump") {
+                Ok(socket) => break socket,
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        socket.write_all(b"from elsewhere").unwrap();
+        drop(socket);
+        assert_eq!(waiting.join().unwrap(), "from elsewhere");
+    }
+}
