@@ -11,6 +11,7 @@ mod head;
 mod previous;
 mod progress;
 mod report;
+mod restart;
 mod restore;
 mod stages;
 mod tail;
