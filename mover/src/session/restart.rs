@@ -303,3 +303,92 @@ impl Marker {
         self.journal.remove();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn place(path: &str, inode: u64, offset: Option<u64>) -> Place {
+        Place { path: hex::encode(path), inode, offset }
+    }
+
+    /// A journal as it is read in another session, perhaps in another life.
+    fn read_again(was_empty: bool, lines: &[Line], life: &str) -> (Earlier, bool) {
+        let (archive, folder) = (String::new(), String::new());
+        let (identity, begun) = ("folder".to_owned(), "boot 1".to_owned());
+        let begins = Line::Begins { archive, folder, identity, life: begun, was_empty };
+        let text = |line: &Line| format!("\n{}\n", serde_json::to_string(line).unwrap());
+        let mut bytes = text(&begins);
+        bytes.extend(lines.iter().map(text));
+        // A power loss may cut the last line.
+        bytes.push_str("\n{\"synced\":{\"path\":\"7a");
+        assert!(read(bytes.as_bytes(), "another folder", life).is_none());
+        read(bytes.as_bytes(), "folder", life).unwrap()
+    }
+
+    #[test]
+    fn in_the_same_life_all_of_an_empty_folder_is_believed() {
+        let opened = || Line::Opened(place("m", 7, Some(0)));
+        let (earlier, same_life) = read_again(true, &[opened()], "boot 1");
+        assert!(same_life && earlier.covers(b"a") && earlier.covers(b"z"));
+        assert_eq!(earlier.half(b"m"), Some((7, u64::MAX)));
+        assert_eq!(earlier.half(b"z"), None);
+        // What was there before may look the same; a file that we opened is ours.
+        let (earlier, _) = read_again(false, &[opened()], "boot 1");
+        assert!(!earlier.covers(b"a"));
+        assert_eq!(earlier.half(b"m"), Some((7, u64::MAX)));
+    }
+
+    #[test]
+    fn in_another_life_only_what_was_synced_is_believed() {
+        let lines = || {
+            let synced = |path, offset| Line::Synced(place(path, 7, offset));
+            [synced("b", None), Line::Opened(place("m", 7, Some(0))), synced("m", Some(100))]
+        };
+        let (earlier, same_life) = read_again(true, &lines(), "boot 2");
+        assert!(!same_life && earlier.covers(b"b") && earlier.covers(b"l"));
+        assert!(!earlier.covers(b"m") && !earlier.covers(b"z"));
+        assert_eq!(earlier.half(b"m"), Some((7, 100)));
+        let (earlier, _) = read_again(true, &lines()[..1], "boot 2");
+        assert!(earlier.covers(b"b") && !earlier.covers(b"b2"));
+        // Leftovers of the first life are no better in the second session of the second life.
+        let mut lines = Vec::from(lines());
+        lines.push(Line::GoesOn { life: "boot 2".to_owned() });
+        let (earlier, same_life) = read_again(true, &lines, "boot 2");
+        assert!(same_life && !earlier.covers(b"z"));
+        assert_eq!(earlier.half(b"m"), Some((7, 100)));
+        // Where lives cannot be told apart, none is like another.
+        assert!(!read_again(true, &[], "").1);
+    }
+
+    #[test]
+    fn a_journal_is_found_by_its_job_and_its_folder_and_held_by_one() {
+        let base = TempDir::new().unwrap();
+        let (journals, into) = (base.path().join("journals"), base.path().join("into"));
+        let archive = ArchiveId([1; 16]);
+        let job = |paths| Job { journals: &journals, archive, into: &into, paths };
+        let all = job(vec![]);
+        assert!(Journal::open(&all, true).unwrap().is_none());
+        fs::create_dir(&into).unwrap();
+        let journal = Journal::create(&all, true).unwrap();
+        let busy = |result: Result<Option<(Journal, Earlier)>>| {
+            result.is_err_and(|error| error.kind() == ErrorKind::Busy)
+        };
+        assert!(busy(Journal::open(&all, true)));
+        drop(journal);
+        assert!(Journal::open(&job(vec![b"a", b"b"]), true).unwrap().is_none());
+        let (_, earlier) = Journal::open(&all, true).unwrap().unwrap();
+        assert!(earlier.was_empty && earlier.covers(b"a"));
+        // Nobody wants it.
+        assert!(Journal::open(&all, false).unwrap().is_none());
+        assert!(Journal::open(&all, true).unwrap().is_none());
+        // The folder is another one of the same name.
+        drop(Journal::create(&all, true).unwrap());
+        fs::rename(&into, base.path().join("away")).unwrap();
+        fs::create_dir(&into).unwrap();
+        assert!(Journal::open(&all, true).unwrap().is_none());
+        assert_eq!(fs::read_dir(&journals).unwrap().count(), 0);
+    }
+}
