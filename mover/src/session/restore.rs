@@ -289,7 +289,8 @@ impl Restorer<'_> {
         for error in self.target.take_faults() {
             self.fault(&entry.path, &error);
         }
-        if let Some(marker) = &mut self.marker {
+        // Folders are gone through again on the way to where an earlier session was: no progress.
+        if let Some(marker) = self.marker.as_mut().filter(|_| entry.kind != EntryKind::Directory) {
             marker.reached(&entry.path, 0, None);
         }
         Ok(())
