@@ -31,6 +31,8 @@ mod bad_input;
 mod escape;
 // Disks that are full.
 mod full_disk;
+// An interrupted restore goes on.
+mod restart_restore;
 // {flip, truncate, delete} x {every kind of frame}: all else is restored.
 mod damage;
 // Two archives at once, and readers beside one.

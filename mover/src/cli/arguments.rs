@@ -229,7 +229,9 @@ Examples:
   mover restore /backup/store latest --into ~/back
   mover restore /backup/store src docs/a.txt --into ~/back      one file
   mover restore /backup/store src --into ~/back --overwrite     replace what is there
-  mover restore /backup/store db db.sql --stdout | psql db      one file, through a pipe")]
+  mover restore /backup/store db db.sql --stdout | psql db      one file, through a pipe
+
+A restore that was interrupted goes on when the same command is run again.")]
 pub(crate) struct Restore {
     /// The store
     #[arg(value_hint = ValueHint::DirPath)]
@@ -251,6 +253,9 @@ pub(crate) struct Restore {
     /// Go into a folder that is not empty, and replace what is in the way
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Begin anew, even if this restore was interrupted before and could go on
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// Check everything, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

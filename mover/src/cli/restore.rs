@@ -11,6 +11,7 @@ use super::list::readable;
 use super::open::{ambient, cancel_on_signals, engine, keyring, path_bytes, workers};
 use super::place::open_store;
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::StateFolder;
 use crate::net::state_folder;
 use crate::session::board::{self, Notice};
 use crate::session::{self, Decoding, PathFilter, Progress, RestoreConfig, RestoreReport, Watch};
@@ -58,9 +59,19 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
     let mut target = TargetConfig::new(&into);
     target.overwrite = command.overwrite;
     target.dry_run = command.dry_run;
+    // Without a state folder nothing can go on later, but all can be restored.
+    let state = StateFolder::open(None, store.id())
+        .inspect_err(|error| {
+            let text = format!("if this restore is interrupted, it cannot go on later: {error}");
+            console.note(&text);
+        })
+        .ok();
+    let journals = state.map(|state| state.path().join("restores"));
     let config = RestoreConfig {
         filter: PathFilter::new(path_bytes(&command.paths)),
         target,
+        journals,
+        fresh: command.fresh,
         rate_max: command.limit_rate.map(|size| size.0),
         workers: workers(command.workers),
         chunk_count_max: CHUNK_COUNT_MAX,
@@ -94,6 +105,14 @@ fn tell(report: &RestoreReport, into: &Path, console: &Console) -> Result<()> {
         show(report.bytes_written),
         report.seconds,
     ))?;
+    if report.entries_kept + report.resumed_files > 0 {
+        console.line(&format!(
+            "  {} entries were there already, {} files were half-written: {} were not written again",
+            report.entries_kept,
+            report.resumed_files,
+            show(report.bytes_kept),
+        ))?;
+    }
     for (count, what) in [
         (report.held, "held by a snoop, and not restored"),
         (report.refused, "refused, since they would have left the folder"),

@@ -266,6 +266,11 @@ impl PathFilter {
         self.paths.is_empty()
     }
 
+    /// The paths that were asked for.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &[u8]> {
+        self.paths.iter().map(|asked| asked.path.as_slice())
+    }
+
     fn matches(&mut self, path: &[u8]) -> bool {
         let mut matches = self.paths.is_empty();
         for asked in &mut self.paths {

@@ -15,6 +15,7 @@ mod journal;
 mod previous;
 mod progress;
 mod report;
+mod restart;
 mod restore;
 mod sink;
 mod stages;

@@ -60,8 +60,14 @@ pub struct RestoreReport {
     pub name: String,
     /// Nothing was written: the operator only wanted to know.
     pub dry_run: bool,
-    /// Entries that were restored.
+    /// Entries that were restored, with those that were kept.
     pub entries: u64,
+    /// Entries, without folders, that an earlier session of the same restore had finished.
+    pub entries_kept: u64,
+    /// Bytes of content that an earlier session had written, without holes.
+    pub bytes_kept: u64,
+    /// Half-written files that were gone on with.
+    pub resumed_files: u64,
     /// Bytes of content that were written, without holes.
     pub bytes_written: u64,
     /// Chunks that were read.

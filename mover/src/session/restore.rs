@@ -1,16 +1,17 @@
-//! Restores an archive, or a part of it, into a folder.
+//! Restores an archive, or a part of it, into a folder; goes on with one that was interrupted.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use format::{ArchiveFooter, ChunkId, Extent, IndexEntry, Verdict};
+use format::{ArchiveFooter, ChunkId, EntryKind, Extent, IndexEntry, Run, Verdict};
 
 use super::archive::{Ambient, Watch, seconds};
 use super::contents::{Contents, PathFilter};
 use super::decode::{ChunkCache, Decoding};
 use super::report::RestoreReport;
+use super::restart::{Earlier, Job, Journal, LONG_FILE_MIN, Marker};
 use super::throttle::Throttle;
-use super::walk::cancelled;
 use crate::archive::ChunkProvider;
 use crate::error::{Error, ErrorKind, Result};
 use crate::target::{Placed, PlacedFile, Target, TargetConfig};
@@ -21,6 +22,10 @@ pub struct RestoreConfig {
     pub filter: PathFilter,
     /// Where to.
     pub target: TargetConfig,
+    /// Where journals are kept, by which an interrupted restore goes on; without, none does.
+    pub journals: Option<PathBuf>,
+    /// Do not go on with an interrupted one.
+    pub fresh: bool,
     /// Bytes of content that are written in a second, at most.
     pub rate_max: Option<u64>,
     /// Threads that read and decode ahead.
@@ -36,7 +41,8 @@ const ENTRIES_AHEAD_MAX: usize = 1024;
 struct Lookahead<'a> {
     contents: Contents<'a>,
     cache: &'a ChunkCache<'a>,
-    queue: VecDeque<Result<IndexEntry>>,
+    queue: VecDeque<Result<Item>>,
+    earlier: Earlier,
     /// Chunks of the queue's entries that nobody was told of yet.
     plan: VecDeque<ChunkId>,
     /// Chunks that are wanted and were not passed yet.
@@ -44,17 +50,46 @@ struct Lookahead<'a> {
     wanted_max: usize,
 }
 
+/// An entry whose chunks are planned, but for those that seem to be there already.
+struct Item {
+    entry: IndexEntry,
+    /// Runs at its beginning that are not planned.
+    skipped: usize,
+    /// Chunks of it that are planned and not passed yet.
+    planned: usize,
+}
+
 impl Lookahead<'_> {
-    fn next(&mut self) -> Option<Result<IndexEntry>> {
+    fn next(&mut self, target: &Target) -> Option<Result<Item>> {
         while self.plan.len() < self.wanted_max && self.queue.len() < ENTRIES_AHEAD_MAX {
             let Some(next) = self.contents.next() else { break };
-            if let Ok(entry) = &next {
-                self.plan.extend(chunks_of(entry));
-            }
-            self.queue.push_back(next);
+            let item = next.map(|entry| self.planned(entry, target));
+            self.queue.push_back(item);
         }
         self.want();
         self.queue.pop_front()
+    }
+
+    /// A guess is enough here: chunks that are not planned are read when they are needed after all.
+    fn planned(&mut self, entry: IndexEntry, target: &Target) -> Item {
+        let count = data_runs(&entry).count();
+        let (covered, half) =
+            (self.earlier.covers(&entry.entry.path), self.earlier.half(&entry.entry.path));
+        let glance = if count > 0 && (covered || half.is_some()) {
+            target.glance(&entry.entry)
+        } else {
+            None
+        };
+        let skipped = match (glance, half) {
+            (Some((true, _)), _) if covered => count,
+            // The last one is read once more, to be compared.
+            (Some((_, length)), Some((_, believed))) => {
+                runs_below(&entry, length.min(believed)).saturating_sub(1)
+            }
+            _ => 0,
+        };
+        self.plan.extend(data_runs(&entry).skip(skipped).map(|(_, run)| run.chunk));
+        Item { entry, skipped, planned: count - skipped }
     }
 
     fn want(&mut self) {
@@ -74,11 +109,22 @@ impl Lookahead<'_> {
     }
 }
 
-fn chunks_of(entry: &IndexEntry) -> impl Iterator<Item = ChunkId> {
-    entry.extents.iter().filter_map(|extent| match extent {
-        Extent::Data(run) => Some(run.chunk),
-        Extent::Hole(_) => None,
+/// The runs of a file's content, and where each begins.
+fn data_runs(entry: &IndexEntry) -> impl Iterator<Item = (u64, &Run)> {
+    let mut end = 0;
+    entry.extents.iter().filter_map(move |extent| {
+        let start = end;
+        end += extent.length();
+        match extent {
+            Extent::Data(run) => Some((start, run)),
+            Extent::Hole(_) => None,
+        }
     })
+}
+
+/// How many runs end within the first `length` bytes.
+fn runs_below(entry: &IndexEntry, length: u64) -> usize {
+    data_runs(entry).take_while(|(start, run)| start + run.length <= length).count()
 }
 
 /// Restores. An error means that it could not go on at all; all else is among the faults.
@@ -86,21 +132,50 @@ pub fn restore(
     ambient: &Ambient,
     decoding: &Decoding<'_>,
     footer: &ArchiveFooter,
-    config: RestoreConfig,
+    mut config: RestoreConfig,
     watch: &Watch<'_>,
 ) -> Result<RestoreReport> {
     let began = ambient.clock.elapsed();
+    let dry_run = config.target.dry_run;
+    let filter = config.filter.clone();
+    let into = config.target.into.clone();
+    let journals = config.journals.take().filter(|_| !dry_run);
+    let job = journals.as_deref().map(|journals| Job {
+        journals,
+        archive: footer.archive,
+        into: &into,
+        paths: filter.paths().collect(),
+    });
+    let found = match &job {
+        None => None,
+        Some(job) => journal_or_note(watch, Journal::open(job, !config.fresh))?.flatten(),
+    };
+    if let Some((_, earlier)) = &found {
+        watch.observer.note("going on with this restore where it was interrupted");
+        config.target.overwrite = true;
+        config.target.was_empty = earlier.was_empty;
+    }
     let cache = ChunkCache::new(decoding, config.chunk_count_max);
     let contents = Contents::open(&cache, footer, config.filter)?;
-    let everything = footer.entry_count;
-    watch.progress.expect(everything, footer.content_length);
-    let dry_run = config.target.dry_run;
+    watch.progress.expect(footer.entry_count, footer.content_length);
+    let was_empty = !std::fs::read_dir(&into).is_ok_and(|mut listing| listing.next().is_some());
+    let target = Target::open(config.target)?;
+    let (journal, earlier) = match (found, &job) {
+        (Some((journal, earlier)), _) => (Some(journal), earlier),
+        (None, Some(job)) => {
+            (journal_or_note(watch, Journal::create(job, was_empty))?, Earlier::default())
+        }
+        (None, None) => (None, Earlier::default()),
+    };
+    let marker =
+        journal.map(|journal| Marker::start(journal, target.syncer(), Arc::clone(&ambient.clock)));
     let mut restorer = Restorer {
-        target: Target::open(config.target)?,
+        target,
         lookahead: Lookahead {
             contents,
             cache: &cache,
             queue: VecDeque::new(),
+            earlier,
             plan: VecDeque::new(),
             wanted: 0,
             wanted_max: (config.chunk_count_max / 4).max(1),
@@ -108,6 +183,8 @@ pub fn restore(
         cache: &cache,
         throttle: Throttle::new(config.rate_max, Arc::clone(&ambient.clock)),
         watch,
+        marker,
+        unreached: false,
         report: RestoreReport { dry_run, ..RestoreReport::default() },
     };
     let done = std::thread::scope(|scope| {
@@ -125,23 +202,43 @@ pub fn restore(
     Ok(report)
 }
 
+/// A restore whose journal cannot be kept is still a restore; two at once are not.
+fn journal_or_note<T>(watch: &Watch<'_>, journal: Result<T>) -> Result<Option<T>> {
+    match journal {
+        Ok(journal) => Ok(Some(journal)),
+        Err(error) if error.kind() == ErrorKind::Busy => Err(error),
+        Err(error) => {
+            let text = format!("if this restore is interrupted, it cannot go on later: {error}");
+            watch.observer.note(&text);
+            Ok(None)
+        }
+    }
+}
+
 struct Restorer<'a> {
     target: Target,
     lookahead: Lookahead<'a>,
     cache: &'a ChunkCache<'a>,
     throttle: Throttle,
     watch: &'a Watch<'a>,
+    marker: Option<Marker>,
+    /// The store could not be read for a while, so that trying again may help.
+    unreached: bool,
     report: RestoreReport,
 }
 
 impl Restorer<'_> {
     fn run(&mut self) -> Result<()> {
-        while let Some(entry) = self.lookahead.next() {
+        while let Some(item) = self.lookahead.next(&self.target) {
             if self.watch.cancel.is_cancelled() {
-                return Err(cancelled());
+                return Err(self.cancelled());
             }
-            match entry {
-                Ok(entry) => self.entry(&entry)?,
+            match item {
+                Ok(mut item) => {
+                    let done = self.entry(&mut item);
+                    self.lookahead.passed(item.planned);
+                    done?;
+                }
                 Err(error) => self.fault(b"", &error),
             }
         }
@@ -159,61 +256,120 @@ impl Restorer<'_> {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &IndexEntry) -> Result<()> {
-        let chunk_count = chunks_of(entry).count();
-        self.watch.progress.entry(&entry.entry.path);
-        if entry.verdict >= Verdict::Hold {
+    fn entry(&mut self, item: &mut Item) -> Result<()> {
+        let entry = &item.entry.entry;
+        self.watch.progress.entry(&entry.path);
+        if item.entry.verdict >= Verdict::Hold {
             self.report.held += 1;
-            self.lookahead.passed(chunk_count);
             return Ok(());
         }
-        let placed = match self.target.begin(&entry.entry) {
-            Ok(placed) => placed,
-            Err(error) => {
-                self.lookahead.passed(chunk_count);
-                return self.failed(entry, error);
-            }
+        if entry.kind != EntryKind::Directory
+            && self.lookahead.earlier.covers(&entry.path)
+            && self.target.recall(entry).is_ok()
+        {
+            let length = data_runs(&item.entry).map(|(_, run)| run.length).sum();
+            self.keep(length);
+            self.report.entries_kept += 1;
+            self.report.entries += 1;
+            return Ok(());
+        }
+        let restored = match self.resume(&item.entry) {
+            Some((file, from)) => self.content(item, file, from),
+            None => match self.target.begin(entry) {
+                Ok(Placed::NeedsContent(file)) => self.content(item, file, 0),
+                Ok(Placed::Done | Placed::LinkMade) => Ok(()),
+                Err(error) => return self.failed(&item.entry, error),
+            },
         };
-        let restored = match placed {
-            Placed::NeedsContent(file) => self.content(entry, file),
-            Placed::Done | Placed::LinkMade => {
-                self.lookahead.passed(chunk_count);
-                Ok(())
-            }
-        };
+        let entry = &item.entry.entry;
         match restored {
             Ok(()) => self.report.entries += 1,
-            Err(error) => self.failed(entry, error)?,
+            Err(error) => self.failed(&item.entry, error)?,
         }
         for error in self.target.take_faults() {
-            self.fault(&entry.entry.path, &error);
+            self.fault(&entry.path, &error);
+        }
+        // Folders are gone through again on the way to where an earlier session was: no progress.
+        if let Some(marker) = self.marker.as_mut().filter(|_| entry.kind != EntryKind::Directory) {
+            marker.reached(&entry.path, 0, None);
         }
         Ok(())
     }
 
-    fn content(&mut self, entry: &IndexEntry, mut file: PlacedFile) -> Result<()> {
-        let mut offset = 0;
-        let mut left = chunks_of(entry).count();
-        for extent in &entry.extents {
-            if let Extent::Data(run) = extent {
-                let written = self.run_into(run, &mut file, offset);
-                if let Err(error) = written {
-                    self.lookahead.passed(left);
-                    return Err(error);
-                }
-                left -= 1;
-                self.lookahead.passed(1);
-            }
-            offset += extent.length();
+    /// A file that was left half-written, and how many of its runs are there. The last of them is
+    /// compared; if it is another, somebody was at the file, and it is written anew.
+    fn resume(&mut self, entry: &IndexEntry) -> Option<(PlacedFile, usize)> {
+        let (inode, believed) = self.lookahead.earlier.half(&entry.entry.path)?;
+        let mut file = self.target.resume(&entry.entry).ok()??;
+        let there = runs_below(entry, file.length().min(believed));
+        if file.inode() != inode || !self.ends_right(entry, there, &mut file) {
+            // Placing it anew removes it, or says why that cannot be.
+            file.pause();
+            return None;
         }
-        file.finish(offset)
+        self.keep(data_runs(entry).take(there).map(|(_, run)| run.length).sum());
+        self.report.resumed_files += 1;
+        Some((file, there))
     }
 
-    fn run_into(&mut self, run: &format::Run, file: &mut PlacedFile, start: u64) -> Result<()> {
+    fn ends_right(&self, entry: &IndexEntry, there: usize, file: &mut PlacedFile) -> bool {
+        let last = there.checked_sub(1).and_then(|last| data_runs(entry).nth(last));
+        let Some((mut offset, run)) = last else { return false };
+        let Ok(chunk) = self.cache.chunk(&run.chunk) else { return false };
+        let Ok(mut blocks) = chunk.run(run) else { return false };
+        let same = blocks.all(|block| {
+            let start = offset;
+            offset += block.len() as u64;
+            file.holds(start, block)
+        });
+        // What lies behind is of no worth, and would show through holes.
+        same && file.cut(offset).is_ok()
+    }
+
+    fn keep(&mut self, length: u64) {
+        self.report.bytes_kept += length;
+        self.watch.progress.bytes(length);
+    }
+
+    fn content(&mut self, item: &mut Item, mut file: PlacedFile, from: usize) -> Result<()> {
+        let entry = &item.entry;
+        let path = &entry.entry.path;
+        let long = self.marker.is_some() && entry.entry.size >= LONG_FILE_MIN;
+        let inode = if long { file.inode() } else { 0 };
+        if let Some(marker) = self.marker.as_ref().filter(|_| long) {
+            marker.opened(path, inode);
+        }
+        for (index, (offset, run)) in data_runs(entry).enumerate() {
+            if index >= from {
+                let written = match self.watch.cancel.is_cancelled() {
+                    true => Err(self.cancelled()),
+                    false => self.run_into(run, &mut file, offset),
+                };
+                if let Err(error) = written {
+                    if long && matches!(error.kind(), ErrorKind::Full | ErrorKind::Cancelled) {
+                        file.pause();
+                    }
+                    return Err(error);
+                }
+            }
+            if index >= item.skipped {
+                item.planned -= 1;
+                self.lookahead.passed(1);
+            }
+            if let Some(marker) = self.marker.as_mut().filter(|_| long && index >= from) {
+                marker.reached(path, inode, Some(offset + run.length));
+            }
+        }
+        file.finish(entry.extents.iter().map(Extent::length).sum())
+    }
+
+    fn run_into(&mut self, run: &Run, file: &mut PlacedFile, start: u64) -> Result<()> {
         if self.report.dry_run {
             return Ok(());
         }
-        let chunk = self.cache.chunk(&run.chunk)?;
+        let chunk = self.cache.chunk(&run.chunk).inspect_err(|error| {
+            self.unreached |= matches!(error.kind(), ErrorKind::Io | ErrorKind::Busy);
+        })?;
         let mut offset = start;
         for block in chunk.run(run)? {
             file.write_at(offset, block)?;
@@ -228,15 +384,30 @@ impl Restorer<'_> {
     /// A fault of one entry; but a full disk stops everything, since all that follows would fail.
     fn failed(&mut self, entry: &IndexEntry, error: Error) -> Result<()> {
         if error.kind() == ErrorKind::Full {
-            return Err(error.way_out(
-                "make room, or name another folder; then run the same command with --overwrite",
-            ));
+            return Err(error.way_out(match self.marker.is_some() {
+                true => "make room and run the same command again, which goes on from here",
+                false => {
+                    "make room, or name another folder; then run the same command with --overwrite"
+                }
+            }));
+        }
+        if error.kind() == ErrorKind::Cancelled {
+            return Err(error);
         }
         if error.kind() == ErrorKind::Refused {
             self.report.refused += 1;
         }
         self.fault(&entry.entry.path, &error);
         Ok(())
+    }
+
+    fn cancelled(&self) -> Error {
+        Error::new(ErrorKind::Cancelled, "stopped by the operator").way_out(
+            match self.marker.is_some() {
+                true => "run the same command again, which goes on from here",
+                false => "run the same command with --overwrite",
+            },
+        )
     }
 
     fn fault(&mut self, path: &[u8], error: &Error) {
@@ -246,11 +417,15 @@ impl Restorer<'_> {
 
     /// Leaves all folders, whatever happened before, so that what was restored is as it should be.
     fn finish(self, done: Result<()>) -> Result<RestoreReport> {
-        let Restorer { target, watch, mut report, .. } = self;
+        let Restorer { target, watch, marker, unreached, mut report, .. } = self;
         for error in target.finish() {
             report.faults += 1;
             watch.observer.fault(b"", &error);
         }
-        done.map(|()| report)
+        done?;
+        if let Some(marker) = marker.filter(|_| !unreached) {
+            marker.remove();
+        }
+        Ok(report)
     }
 }

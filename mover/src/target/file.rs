@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use format::Entry;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ftruncate, openat, unlinkat};
-use rustix::io::{Errno, pwrite};
+use rustix::io::{Errno, pread, pwrite};
 use rustix::process::geteuid;
 
 use super::attributes::{Inode, apply, identity, stat_open};
@@ -58,7 +58,7 @@ impl PlacedFile {
         folder: Arc<OwnedFd>,
         entry: &Entry,
     ) -> Result<Option<PlacedFile>> {
-        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let failed = |errno| site.failed("opening", &entry.path, errno);
         let file = match openat(&folder, last_name(&entry.path), flags, Mode::empty()) {
             Ok(file) => file,
@@ -101,6 +101,35 @@ impl PlacedFile {
     /// Bytes from the start that an earlier session may have written; holes count as written.
     pub fn length(&self) -> u64 {
         self.end
+    }
+
+    /// Its inode number, by which a later session knows it again; 0 in a dry run.
+    pub fn inode(&self) -> u64 {
+        self.file.as_ref().and_then(|file| stat_open(file).ok()).map_or(0, |stat| stat.stx_ino)
+    }
+
+    /// Whether a file that was gone on with holds these bytes; what cannot be read is not there.
+    pub fn holds(&self, offset: u64, bytes: &[u8]) -> bool {
+        let Some(file) = &self.file else { return false };
+        let mut there = vec![0; bytes.len()];
+        let mut read = 0;
+        while read < there.len() {
+            match pread(file, &mut there[read..], offset + read as u64) {
+                Ok(0) => return false,
+                Ok(count) => read += count,
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+        there == bytes
+    }
+
+    /// Forgets what an earlier session has written from `length` on.
+    pub fn cut(&mut self, length: u64) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        ftruncate(file, length).map_err(|errno| self.failed("sizing", errno))?;
+        self.end = length;
+        Ok(())
     }
 
     /// Writes content; what is never written stays a hole.

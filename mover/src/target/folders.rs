@@ -44,7 +44,7 @@ struct Level {
 enum Leaving {
     /// It was there before, and no entry says anything of it.
     Nothing,
-    /// It was made, because something in it was.
+    /// It was made, now or by an earlier session, because something in it was.
     Open,
     Apply(Entry),
 }
@@ -123,7 +123,7 @@ impl Folders {
                 return Err(error);
             }
         };
-        let leaving = if is_new { Leaving::Open } else { Leaving::Nothing };
+        let leaving = if is_new || site.was_empty { Leaving::Open } else { Leaving::Nothing };
         let path_length = self.path.len();
         let folder = Some(Arc::new(folder));
         self.levels.push(Level { folder, identity, path_length, is_new, leaving });

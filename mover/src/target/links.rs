@@ -72,6 +72,17 @@ pub(super) fn note(site: &Site, node: &OwnedFd, entry: &Entry, is_complete: bool
     Ok(())
 }
 
+/// A name that is there and complete: the first of its group, or one more of the same file.
+pub(super) fn recall(site: &Site, node: &OwnedFd, entry: &Entry) -> Result<()> {
+    let first = lock(&site.links).places.get(&entry.link_group).map(|place| place.identity);
+    let Some(first) = first else { return note(site, node, entry, true) };
+    let stat = stat_open(node).map_err(|errno| site.failed("opening", &entry.path, errno))?;
+    match identity(&stat) == first {
+        true => Ok(()),
+        false => Err(site.refused(&entry.path, "is not the same file as its other names")),
+    }
+}
+
 /// The content of a group's file is complete.
 pub(super) fn settle(site: &Site, entry: &Entry) {
     if let Some(place) = lock(&site.links).places.get_mut(&entry.link_group) {

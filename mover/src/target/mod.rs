@@ -23,8 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use format::{Entry, EntryKind};
 use rustix::fd::OwnedFd;
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, Statx, makedev, mknodat, openat, symlinkat, syncfs,
-    unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, Statx, StatxFlags, makedev, mknodat, openat, statx,
+    symlinkat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -43,6 +43,9 @@ pub struct TargetConfig {
     pub into: PathBuf,
     /// Go into a folder that is not empty, and replace what is in the way.
     pub overwrite: bool,
+    /// The folder was empty when an earlier session began to restore into it: folders in it that
+    /// no entry tells of are ours.
+    pub was_empty: bool,
     /// Check everything, touch nothing.
     pub dry_run: bool,
     /// Give entries back to their owners, which takes privilege.
@@ -53,7 +56,8 @@ impl TargetConfig {
     /// The defaults; owners are restored by root alone.
     pub fn new(into: impl Into<PathBuf>) -> TargetConfig {
         let owners = geteuid().is_root();
-        TargetConfig { into: into.into(), overwrite: false, dry_run: false, owners }
+        let into = into.into();
+        TargetConfig { into, overwrite: false, was_empty: false, dry_run: false, owners }
     }
 }
 
@@ -82,6 +86,7 @@ struct Site {
     /// Absent in a dry run.
     root: Option<Arc<OwnedFd>>,
     overwrite: bool,
+    was_empty: bool,
     owners: bool,
     faults: Mutex<Vec<Error>>,
     links: Mutex<Links>,
@@ -106,6 +111,22 @@ impl Site {
 
     fn refused(&self, path: &[u8], why: &str) -> Error {
         Error::new(ErrorKind::Refused, format!("{} {why}", self.show(path).display()))
+    }
+
+    /// Whether something looks as an entry does that was restored to its end. Times are set last,
+    /// so that nothing half-made has the right one.
+    fn is_whole(&self, stat: &Statx, entry: &Entry) -> bool {
+        let mtime = (stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec);
+        // Without owners, bits that lend their rights may be missing (`attributes::apply`).
+        let modes = if self.owners { 0o7777 } else { 0o1777 };
+        let same_mode = (u32::from(stat.stx_mode) ^ entry.mode) & modes == 0;
+        kind_of(stat) == Some(entry.kind)
+            && mtime == (entry.mtime.seconds, entry.mtime.nanoseconds)
+            && (entry.kind != EntryKind::File || stat.stx_size == entry.size)
+            && (entry.kind == EntryKind::Symlink || same_mode)
+            && (!self.owners || (stat.stx_uid, stat.stx_gid) == (entry.uid, entry.gid))
+            // Another name of it could be somebody else's.
+            && (entry.link_group != 0 || stat.stx_nlink == 1)
     }
 
     fn fault(&self, error: Error) {
@@ -153,6 +174,7 @@ impl Target {
             into: config.into,
             root,
             overwrite: config.overwrite,
+            was_empty: config.was_empty,
             owners: config.owners,
             faults: Mutex::default(),
             links: Mutex::default(),
@@ -242,7 +264,8 @@ impl Target {
     }
 
     /// An entry that an earlier session has restored, in its place in the order: its folder gets
-    /// its times again, and links to it can be made. An error means that it has to be placed.
+    /// its times again, and links to it can be made. An error means that it has to be placed:
+    /// it is not there, or somebody has changed it.
     pub fn recall(&mut self, entry: &Entry) -> Result<()> {
         if !entry.path_is_safe() || entry.kind == EntryKind::Directory {
             return self.begin(entry).map(|_| ());
@@ -253,7 +276,21 @@ impl Target {
         let folder = self.folders.open_parent(&self.site, &entry.path)?;
         let node = links::open_name(&folder, last_name(&entry.path))
             .map_err(|errno| self.site.failed("opening", &entry.path, errno))?;
-        links::note(&self.site, &node, entry, true)
+        let is_whole =
+            attributes::stat_open(&node).is_ok_and(|stat| self.site.is_whole(&stat, entry));
+        if !is_whole {
+            return Err(self.site.refused(&entry.path, "is not as it was restored"));
+        }
+        links::recall(&self.site, &node, entry)
+    }
+
+    /// A guess at whether [`Target::recall`] will find an entry, without going to its place in the
+    /// order; and the length of what is there.
+    pub fn glance(&self, entry: &Entry) -> Option<(bool, u64)> {
+        let root = self.site.root.as_ref()?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let stat = statx(root, &entry.path[..], flags, StatxFlags::BASIC_STATS).ok()?;
+        Some((self.site.is_whole(&stat, entry), stat.stx_size))
     }
 
     /// Goes on with a file that an earlier session left half-written by [`PlacedFile::pause`] or
@@ -272,10 +309,9 @@ impl Target {
         mem::take(&mut lock(&self.site.faults))
     }
 
-    /// Makes everything that was restored so far survive a power loss.
-    pub fn sync(&self) -> Result<()> {
-        let Some(root) = &self.site.root else { return Ok(()) };
-        syncfs(root).map_err(|errno| self.site.failed("syncing", b"", errno))
+    /// For another thread, since syncing takes its time.
+    pub fn syncer(&self) -> Syncer {
+        Syncer(Arc::clone(&self.site))
     }
 
     /// Leaves all folders, and gives the faults that are left.
@@ -283,6 +319,17 @@ impl Target {
     pub fn finish(mut self) -> Vec<Error> {
         self.folders.leave_all(&self.site);
         self.take_faults()
+    }
+}
+
+/// Makes what was restored durable.
+pub struct Syncer(Arc<Site>);
+
+impl Syncer {
+    /// Makes everything that was restored so far survive a power loss.
+    pub fn sync(&self) -> Result<()> {
+        let Some(root) = &self.0.root else { return Ok(()) };
+        syncfs(root).map_err(|errno| self.0.failed("syncing", b"", errno))
     }
 }
 

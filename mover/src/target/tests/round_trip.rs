@@ -219,6 +219,7 @@ fn an_interrupted_file_goes_on_in_a_later_session() {
     let mut link = file("d/link");
     let mut first = file("d/a");
     (link.link_group, first.link_group) = (7, 7);
+    (link.size, first.size) = (3, 3);
     let mut parent = folder("d");
     parent.mtime.seconds = 99;
 
@@ -236,7 +237,9 @@ fn an_interrupted_file_goes_on_in_a_later_session() {
     assert!(target.recall(&file("d/absent")).is_err());
     let mut half = target.resume(&file("d/b")).unwrap().unwrap();
     assert_eq!(half.length(), 3);
-    half.write_at(3, b"lo").unwrap();
+    assert!(half.holds(1, b"el") && !half.holds(1, b"eL") && !half.holds(1, b"elo"));
+    half.cut(2).unwrap();
+    half.write_at(2, b"llo").unwrap();
     half.finish(5).unwrap();
     // A finished file is not gone on with.
     assert!(target.resume(&file("d/b")).unwrap().is_none());
