@@ -49,5 +49,9 @@ mod crash;
 mod network;
 // Killed and cut at any moment, on either side: it goes on, and sends little again.
 mod kill_campaign;
+// The server calls the agent.
+mod agent;
+// Other programs as head and tail; sessions seen and steered.
+mod unbound;
 // Peers that mean harm.
 mod hostile_peer;

@@ -27,8 +27,6 @@ struct Shared {
     accepted: AtomicU64,
     is_over: AtomicBool,
     pairs: Mutex<Vec<Arc<Pair>>>,
-    /// Bytes a second towards the server; 0 is no limit.
-    rate: AtomicU64,
 }
 
 struct Pair {
@@ -56,7 +54,6 @@ impl Proxy {
             accepted: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
             pairs: Mutex::default(),
-            rate: AtomicU64::new(0),
         });
         let own = Arc::clone(&shared);
         std::thread::spawn(move || accept(&own, &listener));
@@ -80,11 +77,6 @@ impl Proxy {
     /// Connections so far.
     pub(crate) fn accepted(&self) -> u64 {
         self.shared.accepted.load(Ordering::Relaxed)
-    }
-
-    /// Lets so many bytes a second pass towards the server.
-    pub(crate) fn limit(&self, rate: u64) {
-        self.shared.rate.store(rate, Ordering::Relaxed);
     }
 
     /// Breaks every connection that is open now; new ones are not touched.
@@ -169,10 +161,6 @@ fn pass(shared: &Shared, pair: &Pair, is_up: bool) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(5));
-        }
-        let rate = shared.rate.load(Ordering::Relaxed);
-        if is_up && rate > 0 {
-            std::thread::sleep(Duration::from_secs_f64(count as f64 / rate as f64));
         }
         if to.write_all(&buffer[..count]).is_err() {
             break;

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use format::Framing;
+use serde_json::Value;
 
 use super::Outcome;
+use super::agent;
 use super::arguments::{Archive, FramingArgument, Global, VerifyArgument};
 use super::console::Console;
 use super::open::{access, ambient, cancel_on_signals, engine, has_passphrase, workers};
@@ -27,6 +29,11 @@ use crate::units::show;
 pub(super) fn run(command: Archive, global: &Global, console: &Console) -> Result<Outcome> {
     raise_open_file_limit()?;
     check_sources(&command.paths)?;
+    if let Some(from) = &command.from {
+        let cancel = cancel_on_signals()?;
+        let report = agent::archive(&command, from, global, &cancel, console)?;
+        return tell_agent(&report, "archived", console);
+    }
     let ambient = ambient();
     let cancel = cancel_on_signals()?;
     let doing = format!("archive {}", name_of(&command));
@@ -160,6 +167,23 @@ fn source(command: Archive, attached: Option<UnixStream>) -> Source {
             exclude_caches: command.exclude_caches,
         }),
     }
+}
+
+/// The end of an agent's job, in one line.
+pub(super) fn tell_agent(report: &Value, verb: &str, console: &Console) -> Result<Outcome> {
+    console.document("report", report)?;
+    let number = |key: &str| report[key].as_u64().unwrap_or(0);
+    let id = report["archive"].as_str().unwrap_or_default();
+    console.line(&format!(
+        "{verb} {} ({}): {} entries, {} sent, {} faults",
+        report["name"].as_str().unwrap_or_default(),
+        &id[..id.len().min(8)],
+        number("entries"),
+        show(number("bytes_sent")),
+        number("faults"),
+    ))?;
+    let refused = number("held") + number("stopped") + number("refused") > 0;
+    Ok(Outcome { faults: number("faults") > 0, refused })
 }
 
 fn tell(report: &ArchiveReport, console: &Console) -> Result<()> {

@@ -53,6 +53,7 @@ pub(crate) struct Global {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, for as long as the process lives")]
 pub(crate) enum Command {
     Init(Init),
     Archive(Archive),
@@ -127,16 +128,21 @@ Examples:
   pg_dump db | mover archive --stdin db.sql --to /backup/store
   mover archive ~/src --to /backup/store --dry-run      what would be read?
   mover archive ~/src --to /backup/store --stage 'zstd={\"level\":9}'
+  mover archive ~/src --to mover://nas/main             with another mover
+  mover archive --from mover://laptop/home --to /backup/store
 
 One PATH that is a folder becomes the archive's root; several lie under their last names.
 Files that have not changed since the last archive of the same paths are not read again.")]
 pub(crate) struct Archive {
     /// What to archive
-    #[arg(value_hint = ValueHint::AnyPath, required_unless_present = "stdin")]
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present_any = ["stdin", "from"])]
     pub(crate) paths: Vec<PathBuf>,
     /// The store
     #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
     pub(crate) to: PathBuf,
+    /// Have another mover archive a source of its own into this store: mover://AGENT:PORT/SOURCE
+    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["paths", "stdin"])]
+    pub(crate) from: Option<String>,
     /// The archive's name; by default that of the first PATH [it is not encrypted]
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -240,7 +246,7 @@ pub(crate) struct Restore {
     pub(crate) archive: String,
     /// Restore only what is at and below these
     pub(crate) paths: Vec<PathBuf>,
-    /// The folder to restore into; made if it is missing
+    /// The folder to restore into, made if it is missing; or mover://AGENT:PORT/SOURCE
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath,
           required_unless_present_any = ["stdout", "attach"])]
     pub(crate) into: Option<PathBuf>,

@@ -11,6 +11,7 @@ mod restore;
 mod verify;
 mod drop;
 mod key;
+mod agent;
 mod serve;
 mod trust;
 mod resume;

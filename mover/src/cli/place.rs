@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::arguments::Global;
 use super::console::Console;
 use crate::error::Result;
-use crate::net::{Address, Identity, KnownPeers, RemoteConfig, RemoteStore, RemoteWriter};
+use crate::net::{Address, Direct, Identity, KnownPeers, RemoteConfig, RemoteStore, RemoteWriter};
 use crate::pipeline::Cancel;
 use crate::store::{ReadStore, Store, StoreConfig, StoreWriter, WriteStore};
 
@@ -38,10 +38,10 @@ pub(crate) fn remote(
 ) -> Result<RemoteConfig> {
     let pinned = KnownPeers::open(None)?.pinned(&address.host)?;
     let console = console.clone();
+    let (host, identity) = (address.host.clone(), Arc::new(Identity::open(None)?));
     Ok(RemoteConfig {
         address,
-        identity: Arc::new(Identity::open(None)?),
-        pinned,
+        dial: Arc::new(Direct { host, identity, pinned }),
         retry_for: global.retry_for.0,
         channels: global.channels,
         notes: Arc::new(move |text| console.note(text)),

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Outcome;
+use super::agent;
+use super::archive::tell_agent;
 use super::arguments::{Global, Restore};
 use super::console::Console;
 use super::list::readable;
@@ -12,7 +14,7 @@ use super::open::{ambient, cancel_on_signals, engine, keyring, path_bytes, worke
 use super::place::open_store;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::StateFolder;
-use crate::net::state_folder;
+use crate::net::{Address, state_folder};
 use crate::session::board::{self, Notice};
 use crate::session::{self, Decoding, PathFilter, Progress, RestoreConfig, RestoreReport, Watch};
 use crate::source::raise_open_file_limit;
@@ -25,6 +27,11 @@ const CHUNK_COUNT_MAX: usize = 48;
 pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Result<Outcome> {
     raise_open_file_limit()?;
     let cancel = cancel_on_signals()?;
+    let into = command.into.as_deref().and_then(Path::to_str);
+    if let Some(into) = into.filter(|into| Address::is_address(into)) {
+        let report = agent::restore(&command, into, global, &cancel, console)?;
+        return tell_agent(&report, "restored", console);
+    }
     let store = open_store(&command.store, global, &cancel, console)?;
     let record = store.find_archive(&command.archive)?;
     let footer = readable(&*store, &record, console)?;

@@ -7,11 +7,15 @@ use std::sync::{Arc, RwLock};
 use serde_json::json;
 
 use super::Outcome;
+use super::agent;
 use super::arguments::Serve;
 use super::console::Console;
 use super::open::cancel_on_signals;
 use crate::error::{Error, ErrorKind, Result};
-use crate::net::{Fingerprint, Gate, Identity, Rights, Server, ServerConfig, StoreGrant};
+use crate::net::{
+    AgentJob, Dial, Fingerprint, Gate, Identity, Rights, Server, ServerConfig, StoreGrant,
+};
+use crate::pipeline::Cancel;
 use crate::policy::{Policy, StoreRights};
 use crate::source::raise_open_file_limit;
 
@@ -19,6 +23,8 @@ use crate::source::raise_open_file_limit;
 struct PolicyGate {
     path: PathBuf,
     policy: RwLock<Policy>,
+    cancel: Cancel,
+    console: Console,
 }
 
 /// Reads a policy file, and checks what only this side knows of: fingerprints.
@@ -58,6 +64,24 @@ impl Gate for PolicyGate {
         let StoreRights { write, read, delete, keys } = policy.store_rights(name, is_peer);
         Some(StoreGrant { path, rights: Rights { write, read, delete, keys } })
     }
+
+    fn may_run(&self, source: &str, job: &AgentJob, peer: &Fingerprint) -> bool {
+        let policy = self.policy.read().expect("no holder panics");
+        let is_peer = |text: &str| text.parse::<Fingerprint>().is_ok_and(|known| known == *peer);
+        let rights = policy.source_rights(source, is_peer);
+        match job {
+            AgentJob::Archive { .. } => rights.archive,
+            AgentJob::Restore { .. } => rights.restore,
+        }
+    }
+
+    fn run(&self, source: &str, job: AgentJob, store: Arc<dyn Dial>) -> Result<String> {
+        let found = self.policy.read().expect("no holder panics").source(source).cloned();
+        let source = found.ok_or_else(|| {
+            Error::new(ErrorKind::Missing, format!("there is no source {source} any more"))
+        })?;
+        agent::run(&source, job, store, &self.cancel, &self.console)
+    }
 }
 
 pub(super) fn run(command: &Serve, console: &Console) -> Result<Outcome> {
@@ -73,8 +97,10 @@ pub(super) fn run(command: &Serve, console: &Console) -> Result<Outcome> {
         full_patience: serve.full_patience,
     };
     let path = command.policy.clone();
-    let gate = Arc::new(PolicyGate { path, policy: RwLock::new(policy) });
     let cancel = cancel_on_signals()?;
+    let policy = RwLock::new(policy);
+    let (own, told) = (cancel.clone(), console.clone());
+    let gate = Arc::new(PolicyGate { path, policy, cancel: own, console: told });
     let reread = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&reread))
         .map_err(|cause| Error::new(ErrorKind::Io, "listening for signals").because(cause))?;

@@ -115,7 +115,13 @@ fn text(session: &Value) -> String {
         0 => String::new(),
         total => format!(" of {}", show(total)),
     };
-    lines += &format!("{}  {} {}, {}{paused}\n", word("id"), word("kind"), word("archive"), word("store"));
+    lines += &format!(
+        "{}  {} {}, {}{paused}\n",
+        word("id"),
+        word("kind"),
+        word("archive"),
+        word("store")
+    );
     lines += &format!(
         "  {} entries, {}{of}, {}/s, {} stored, {}\n",
         number("entries"),

@@ -13,6 +13,7 @@ use super::group::{
     GroupSecret, PASSPHRASE_COUNT_MAX, latest_revisions, member_label, member_recipient,
 };
 use super::passphrase;
+use super::secret::SecretBytes;
 use crate::{Error, ErrorKind, Result};
 
 /// Members named in one message.
@@ -170,6 +171,10 @@ fn ways(group: &KeyGroup) -> String {
     }
 }
 
+fn envelope_digest(epoch: &Epoch) -> [u8; 32] {
+    *blake3::hash(&epoch.envelope).as_bytes()
+}
+
 fn some_of(mut names: Vec<String>) -> String {
     let more = names.len().saturating_sub(NAMED_MAX);
     names.truncate(NAMED_MAX);
@@ -182,6 +187,8 @@ fn some_of(mut names: Vec<String>) -> String {
 pub struct Keyring {
     store: String,
     secrets: HashMap<GroupId, GroupSecret>,
+    /// Keys of single epochs, by the digests of their envelopes.
+    lent: HashMap<[u8; 32], EpochKey>,
 }
 
 impl Keyring {
@@ -194,7 +201,7 @@ impl Keyring {
     /// a group also opens those that it replaced. An error if there are encrypted groups and none
     /// opens: the one for the newest.
     pub fn open(groups: &[KeyGroup], access: &Access, store: &str) -> Result<Keyring> {
-        let mut keyring = Keyring { store: store.to_owned(), secrets: HashMap::new() };
+        let mut keyring = Keyring { store: store.to_owned(), ..Keyring::default() };
         let mut locked = latest_revisions(groups);
         locked.retain(|group| group.is_encrypted());
         // Newest first: a passphrase is tried once then, and the older groups open in turn.
@@ -236,10 +243,26 @@ impl Keyring {
         self.secrets.get(&group)
     }
 
+    /// Takes the key of one epoch, which somebody who can read has opened: with it what was
+    /// written in that epoch can be read, and nothing else.
+    pub fn lend(&mut self, envelope: [u8; 32], key: [u8; 32]) {
+        self.lent.insert(envelope, EpochKey(SecretBytes::new(key)));
+    }
+
+    /// What [`Keyring::lend`] takes, for another mover: the digest of an epoch's envelope, and its
+    /// key. None where the epoch is not encrypted.
+    pub fn to_lend(&self, epoch: &Epoch) -> Result<Option<([u8; 32], [u8; 32])>> {
+        let key = self.epoch_key(epoch)?;
+        Ok(key.map(|key| (envelope_digest(epoch), *key.0.bytes())))
+    }
+
     /// The key of an epoch, or `None` where the epoch is not encrypted.
     pub fn epoch_key(&self, epoch: &Epoch) -> Result<Option<EpochKey>> {
         if epoch.envelope.is_empty() {
             return Ok(None);
+        }
+        if let Some(key) = self.lent.get(&envelope_digest(epoch)) {
+            return Ok(Some(key.clone()));
         }
         match self.secret(epoch.group) {
             Some(secret) => read_epoch(epoch, secret).map(Some),

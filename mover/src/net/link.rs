@@ -19,7 +19,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 const ENVELOPE_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// How long a peer may be silent: 30 s, or what `MOVER_NET_TIMEOUT_SECONDS` says.
-pub fn silence_max() -> Duration {
+pub(super) fn silence_max() -> Duration {
     let text = std::env::var("MOVER_NET_TIMEOUT_SECONDS").ok();
     let seconds = text.and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
     seconds.map_or(SILENCE_MAX, Duration::from_secs)

@@ -16,11 +16,14 @@ mod retry;
 mod remote;
 mod remote_writer;
 mod server;
+mod borrow;
 
 pub use address::{Address, DEFAULT_PORT, with_port};
+pub use borrow::{AgentCall, call_agent, lent_config};
 pub use identity::{Fingerprint, Identity, folder as state_folder};
-pub use remote::{RemoteConfig, RemoteStore};
+pub use link::Link;
+pub use remote::{Dial, Direct, RemoteConfig, RemoteStore};
 pub use remote_writer::{RETRY_FOR, RemoteWriter};
 pub use server::{Gate, Server, ServerConfig, StoreGrant};
 pub use trust::{KnownPeers, fingerprint_at};
-pub use wire::{Rights, Steering};
+pub use wire::{AgentJob, Rights, Steering};

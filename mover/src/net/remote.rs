@@ -30,10 +30,8 @@ const IDLE_MAX: usize = 8;
 pub struct RemoteConfig {
     /// Where it is.
     pub address: Address,
-    /// Who asks.
-    pub identity: Arc<Identity>,
-    /// Who has to answer.
-    pub pinned: Fingerprint,
+    /// How a connection is made.
+    pub dial: Arc<dyn Dial>,
     /// How long a lost connection is tried anew.
     pub retry_for: Duration,
     /// Connections that carry chunks, at most.
@@ -47,6 +45,28 @@ pub struct RemoteConfig {
 impl RemoteConfig {
     pub(super) fn backoff(&self) -> Backoff {
         Backoff::new(self.retry_for, Arc::clone(&self.notes), self.cancel.clone())
+    }
+}
+
+/// Makes connections to a server.
+pub trait Dial: Send + Sync {
+    /// A new one.
+    fn dial(&self) -> Result<Link>;
+}
+
+/// Connects to an address at which a fingerprint is trusted.
+pub struct Direct {
+    /// `host:port`.
+    pub host: String,
+    /// Who asks.
+    pub identity: Arc<Identity>,
+    /// Who has to answer.
+    pub pinned: Fingerprint,
+}
+
+impl Dial for Direct {
+    fn dial(&self) -> Result<Link> {
+        Link::connect(&self.host, &self.identity, self.pinned)
     }
 }
 
@@ -67,9 +87,8 @@ impl std::fmt::Debug for RemoteStore {
 
 /// Dials a server and names the store; the answer says what this machine may do there.
 pub(super) fn open(config: &RemoteConfig) -> Result<(Link, StoreId, Rights)> {
-    let RemoteConfig { address, identity, pinned, .. } = config;
-    let mut link = Link::connect(&address.host, identity, *pinned)?;
-    let open = Request::Open { store: address.name.clone() };
+    let mut link = config.dial.dial()?;
+    let open = Request::Open { store: config.address.name.clone() };
     match exchange(&mut link, &open, &[], &config.notes)? {
         (Reply::Opened { id, rights }, _) => Ok((link, StoreId(id), rights)),
         (reply, _) => Err(unexpected(&link, &reply)),
@@ -133,8 +152,8 @@ impl RemoteStore {
 
     /// Makes a store with another mover.
     pub fn create(config: &RemoteConfig, group: &KeyGroup) -> Result<StoreId> {
-        let RemoteConfig { address, identity, pinned, .. } = config;
-        let mut link = Link::connect(&address.host, identity, *pinned)?;
+        let address = &config.address;
+        let mut link = config.dial.dial()?;
         let open = Request::Open { store: address.name.clone() };
         match exchange(&mut link, &open, &[], &config.notes) {
             Ok(_) => {

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Chunks of one file are read in order; a few that others refer to come between them.
 const CHUNK_COUNT: usize = 8;
 /// Bytes of a hole that are written at once.
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Writes the file at `path` to `output`; gives how many bytes it has. Nothing but this one file.
 pub fn extract(

@@ -1,7 +1,7 @@
 //! How far a session is, for whoever watches; and where its faults go.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::error::Error;
 use crate::pipeline::{Meter, MeterReading};

@@ -17,8 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::net::identity::Fingerprint;
 use crate::net::link::Cutter;
 use crate::net::wire::{
-    ArchiveInfo, EndInfo, FailureKind, FaultInfo, PlaceInfo, Reply, Request, SessionInfo,
-    Steering, VolumeInfo, chunk_id,
+    ArchiveInfo, EndInfo, FailureKind, FaultInfo, PlaceInfo, Reply, Request, SessionInfo, Steering,
+    VolumeInfo, chunk_id,
 };
 use crate::plugin::builtin;
 use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig};
@@ -106,8 +106,8 @@ impl Need {
             | Request::Volumes
             | Request::Status
             | Request::Steer { .. }
-            | Request::ArchiveSource { .. }
-            | Request::Report { .. } => Need::Any,
+            | Request::Run { .. }
+            | Request::Lend { .. } => Need::Any,
         }
     }
 }
@@ -143,10 +143,16 @@ impl<'a> Answerer<'a> {
 
     fn check(&self, request: &Request) -> Result<()> {
         let need = Need::of(request);
-        if matches!(
+        let is_about_no_store = matches!(
             request,
-            Request::Ping | Request::Open { .. } | Request::Status | Request::Steer { .. }
-        ) {
+            Request::Ping
+                | Request::Open { .. }
+                | Request::Status
+                | Request::Steer { .. }
+                | Request::Run { .. }
+                | Request::Lend { .. }
+        );
+        if is_about_no_store {
             return Ok(());
         }
         let name = &self.open()?.name;
@@ -223,9 +229,21 @@ impl<'a> Answerer<'a> {
                 self.open()?.desk.write(|writer, _| writer.put_group(&group))?;
                 plain(Reply::Done)
             }
-            Request::ArchiveSource { .. } | Request::Report { .. } => {
-                Err(Error::new(ErrorKind::Unsupported, "this mover offers no sources"))
+            Request::Run { ticket, source, job } => {
+                if !self.server.gate.may_run(source, job, &self.peer) {
+                    let message = format!("there is no source {source} that {} may use", self.peer);
+                    return Err(Error::new(ErrorKind::Refused, message).way_out(
+                        "ask the agent's operator to allow this machine (see `mover identity`) in \
+                         the agent's policy file",
+                    ));
+                }
+                let json = self.server.run_job(*ticket, source, job, &self.peer)?;
+                plain(Reply::Report { json })
             }
+            Request::Lend { ticket } => match self.server.jobs.knows(ticket, &self.peer) {
+                true => plain(Reply::Done),
+                false => Err(super::agent::unknown()),
+            },
             request => self.read(request),
         }
     }

@@ -43,7 +43,8 @@ impl Busy {
 
 /// A connection, as the pulse sees it.
 pub(super) struct Served {
-    pub(super) link: Mutex<Link>,
+    /// Gone when it was lent to a job.
+    link: Mutex<Option<Link>>,
     pub(super) busy: Busy,
     beat: Mutex<Instant>,
 }
@@ -51,7 +52,7 @@ pub(super) struct Served {
 impl Served {
     pub(super) fn new(link: Link) -> Served {
         let beat = Mutex::new(Instant::now());
-        Served { link: Mutex::new(link), busy: Busy::default(), beat }
+        Served { link: Mutex::new(Some(link)), busy: Busy::default(), beat }
     }
 
     /// Tells the peer that it is being worked on, where that takes long.
@@ -73,7 +74,9 @@ impl Served {
         }
         // Who holds the link now is sending the answer itself.
         let Ok(mut link) = self.link.try_lock() else { return };
-        if self.busy.lock().since.is_some() {
+        if let Some(link) = link.as_mut()
+            && self.busy.lock().since.is_some()
+        {
             *beat = Instant::now();
             // A failure shows when the answer is sent.
             let _ = link.send(&Reply::Working { why }, &[]);
@@ -89,7 +92,8 @@ pub(super) fn serve(server: &Arc<Server>, link: Link) -> Result<()> {
     server.pulsed.lock().push(Arc::downgrade(&served) as Weak<Served>);
     let mut answerer = Answerer::new(server, peer, name, cutter);
     loop {
-        let mut link = served.link.lock().expect("no holder panics");
+        let mut guard = served.link.lock().expect("no holder panics");
+        let Some(link) = guard.as_mut() else { return Ok(()) };
         let Some(lengths) = link.lengths()? else { return Ok(()) };
         let request: Request = link.message(lengths)?;
         let number = match &request {
@@ -100,15 +104,24 @@ pub(super) fn serve(server: &Arc<Server>, link: Link) -> Result<()> {
         let is_next = || number.is_some_and(|number| answerer.is_next(number));
         let share = server.budget.take(lengths.payload as u64, is_next)?;
         let payload = link.payload(lengths)?;
-        drop(link);
+        drop(guard);
         served.busy.begin();
         let answer = answerer.answer(&request, &payload, &served.busy);
         served.busy.end();
         drop((payload, share));
-        let mut link = served.link.lock().expect("no holder panics");
+        let mut guard = served.link.lock().expect("no holder panics");
+        let Some(link) = guard.as_mut() else { return Ok(()) };
         match answer {
             Ok((reply, bytes)) => link.send(&reply, &[&bytes])?,
-            Err(error) => link.send(&failure(&error), &[])?,
+            Err(error) => {
+                link.send(&failure(&error), &[])?;
+                continue;
+            }
+        }
+        if let Request::Lend { ticket } = request
+            && let Some(link) = guard.take()
+        {
+            return server.jobs.lend(&ticket, link);
         }
     }
 }

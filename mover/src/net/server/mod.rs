@@ -5,6 +5,7 @@
 //! through the store's one writer, chunk by chunk in turns. Memory is bounded by a budget for
 //! chunks in flight and a limit on connections.
 
+mod agent;
 mod answer;
 mod attachment;
 mod budget;
@@ -27,8 +28,9 @@ use self::connection::Served;
 use self::desk::Desks;
 use super::identity::{Fingerprint, Identity};
 use super::link::Link;
+use super::remote::Dial;
 use super::tls;
-use super::wire::Rights;
+use super::wire::{AgentJob, Rights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Cancel;
 
@@ -45,6 +47,14 @@ pub struct StoreGrant {
 pub trait Gate: Send + Sync {
     /// What a peer may do in the store of a name; none where there is no such store.
     fn store(&self, name: &str, peer: &Fingerprint) -> Option<StoreGrant>;
+    /// Whether a peer may have a job done with one of this machine's sources.
+    fn may_run(&self, _source: &str, _job: &AgentJob, _peer: &Fingerprint) -> bool {
+        false
+    }
+    /// Does a job, with a store over connections that were lent; gives its report as JSON.
+    fn run(&self, source: &str, _job: AgentJob, _store: Arc<dyn Dial>) -> Result<String> {
+        Err(Error::new(ErrorKind::Missing, format!("there is no source {source}")))
+    }
 }
 
 /// How a server behaves.
@@ -73,6 +83,7 @@ pub struct Server {
     gate: Arc<dyn Gate>,
     desks: Desks,
     budget: Budget,
+    jobs: self::agent::Jobs,
     attached: Mutex<HashMap<[u8; 16], Arc<Attachment>>>,
     pulsed: Mutex<Vec<Weak<Served>>>,
     connections: AtomicUsize,
@@ -121,6 +132,7 @@ impl Server {
             gate,
             desks: Desks::default(),
             budget,
+            jobs: self::agent::Jobs::default(),
             attached: Mutex::default(),
             pulsed: Mutex::default(),
             connections: AtomicUsize::new(0),
@@ -171,13 +183,18 @@ impl Server {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
-        self.detach(|_| true);
-        self.desks.tend();
+        self.close();
         Ok(())
     }
 
-    /// What is to be done now and then.
-    fn tend(&self) {
+    /// Ends what runs, with all that arrived made durable.
+    pub fn close(&self) {
+        self.detach(|_| true);
+        self.desks.tend();
+    }
+
+    /// What is to be done now and then: commits, pulses.
+    pub fn tend(&self) {
         self.desks.tend();
         let mut pulsed = self.pulsed.lock();
         pulsed.retain(|served| match served.upgrade() {
@@ -187,6 +204,11 @@ impl Server {
             }
             None => false,
         });
+    }
+
+    /// Answers questions over a connection that was made from here.
+    pub fn serve_link(self: &Arc<Server>, link: Link) -> Result<()> {
+        connection::serve(self, link)
     }
 
     fn admit(self: &Arc<Server>, socket: TcpStream, tls: Arc<rustls::ServerConfig>) {

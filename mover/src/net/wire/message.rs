@@ -85,11 +85,33 @@ pub enum Request {
     Status,
     /// Has a session wait, go on, or end.
     Steer { session: [u8; 16], kind: Steering },
-    /// Asks an agent to archive one of its sources into a store that the asker serves on this
-    /// very connection from here on: the two change roles.
-    ArchiveSource { source: String, config: String },
-    /// The agent's report, when it is done.
-    Report { json: String },
+    /// Asks an agent to archive one of its sources into a store that the asker lends, or to restore
+    /// from there into it; or, with a ticket that is known, how that ended.
+    Run { ticket: [u8; 16], source: String, job: AgentJob },
+    /// Lends this connection to an agent's job: from the answer on the two change roles, and the
+    /// agent asks.
+    Lend { ticket: [u8; 16] },
+}
+
+/// What an agent is asked to do with one of its sources.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named for what they are; docs/protocol.md tells all")]
+pub enum AgentJob {
+    /// Archive it under a name; `reread` also what seems unchanged.
+    Archive { name: String, reread: bool },
+    /// Restore an archive into it. `keys` are those of the epochs that the archive was written in:
+    /// the digest of an epoch's envelope, and its key.
+    Restore { archive: [u8; 16], overwrite: bool, keys: Vec<([u8; 32], [u8; 32])> },
+}
+
+impl std::fmt::Debug for AgentJob {
+    /// Without keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            AgentJob::Archive { name, .. } => write!(f, "Archive({name:?})"),
+            AgentJob::Restore { .. } => f.write_str("Restore"),
+        }
+    }
 }
 
 /// What is asked of a running session.
@@ -156,6 +178,8 @@ pub enum Reply {
     Written { durable: u64 },
     /// What runs, as JSON.
     Status { json: String },
+    /// How a job of an agent ended, as JSON.
+    Report { json: String },
 }
 
 /// What kind of failure it is, as [`ErrorKind`] tells them apart.

@@ -9,7 +9,7 @@ mod record;
 
 use std::ops::RangeInclusive;
 
-pub use message::{ChunkKey, FailureKind, Reply, Request, Rights, Steering, error_of};
+pub use message::{AgentJob, ChunkKey, FailureKind, Reply, Request, Rights, Steering, error_of};
 pub use record::{
     ArchiveInfo, EndInfo, FaultInfo, PlaceInfo, SessionInfo, VolumeInfo, chunk_id, chunk_key,
 };

@@ -1,0 +1,145 @@
+//! Jobs that an agent does for a peer: with its own sources, and with a store over connections that
+//! the peer made and lends, so that it needs no way to reach the peer by itself.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use super::Server;
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::identity::Fingerprint;
+use crate::net::link::{Link, silence_max};
+use crate::net::remote::Dial;
+use crate::net::wire::AgentJob;
+
+/// Ended jobs whose reports are kept for a peer that lost its connection.
+const ENDED_MAX: usize = 64;
+
+/// All jobs.
+#[derive(Default)]
+pub(super) struct Jobs(Mutex<HashMap<[u8; 16], Arc<Job>>>);
+
+/// One job.
+pub(super) struct Job {
+    peer: Fingerprint,
+    began: Instant,
+    state: Mutex<JobState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct JobState {
+    lent: Vec<Link>,
+    /// Its report, or why there is none.
+    ended: Option<Result<String, Failure>>,
+}
+
+/// An error that can be told twice: kind, message, way out.
+type Failure = (ErrorKind, String, Option<String>);
+
+impl Job {
+    fn lock(&self) -> std::sync::MutexGuard<'_, JobState> {
+        self.state.lock().expect("no holder panics")
+    }
+}
+
+/// Takes a connection that the peer lent.
+struct Lent(Arc<Job>);
+
+impl Dial for Lent {
+    fn dial(&self) -> Result<Link> {
+        let until = Instant::now() + silence_max();
+        let mut state = self.0.lock();
+        loop {
+            if let Some(link) = state.lent.pop() {
+                return Ok(link);
+            }
+            let Some(left) = until.checked_duration_since(Instant::now()) else {
+                return Err(Error::new(ErrorKind::Io, "the other mover lends no connection"));
+            };
+            state = self.0.changed.wait_timeout(state, left).expect("no holder panics").0;
+        }
+    }
+}
+
+impl Jobs {
+    /// Takes a connection for a job of the peer.
+    pub(super) fn lend(&self, ticket: &[u8; 16], link: Link) -> Result<()> {
+        let job = self.0.lock().expect("no holder panics").get(ticket).cloned();
+        let job = job.filter(|job| job.peer == link.peer()).ok_or_else(unknown)?;
+        job.lock().lent.push(link);
+        job.changed.notify_all();
+        Ok(())
+    }
+
+    /// Whether a connection can be lent to a job.
+    pub(super) fn knows(&self, ticket: &[u8; 16], peer: &Fingerprint) -> bool {
+        let jobs = self.0.lock().expect("no holder panics");
+        jobs.get(ticket).is_some_and(|job| job.peer == *peer && job.lock().ended.is_none())
+    }
+}
+
+pub(super) fn unknown() -> Error {
+    Error::new(ErrorKind::Missing, "there is no such job here")
+}
+
+impl Server {
+    /// Begins a job, or joins one that was begun with the same ticket, and waits for its end.
+    pub(super) fn run_job(
+        self: &Arc<Server>,
+        ticket: [u8; 16],
+        source: &str,
+        job: &AgentJob,
+        peer: &Fingerprint,
+    ) -> Result<String> {
+        let (known, is_new) = {
+            let mut jobs = self.jobs.0.lock().expect("no holder panics");
+            if jobs.len() >= ENDED_MAX {
+                let oldest = jobs.iter().filter(|(_, job)| job.lock().ended.is_some());
+                let oldest = oldest.min_by_key(|(_, job)| job.began).map(|(ticket, _)| *ticket);
+                oldest.and_then(|ticket| jobs.remove(&ticket));
+            }
+            if jobs.len() >= ENDED_MAX {
+                return Err(Error::new(ErrorKind::Busy, "the agent has as many jobs as it may"));
+            }
+            let is_new = !jobs.contains_key(&ticket);
+            let new = || {
+                let (state, changed) = (Mutex::default(), Condvar::new());
+                Arc::new(Job { peer: *peer, began: Instant::now(), state, changed })
+            };
+            (Arc::clone(jobs.entry(ticket).or_insert_with(new)), is_new)
+        };
+        if known.peer != *peer {
+            return Err(unknown());
+        }
+        if is_new {
+            let (server, own) = (Arc::clone(self), Arc::clone(&known));
+            let (source, job) = (source.to_owned(), job.clone());
+            std::thread::spawn(move || {
+                let ended = server.gate.run(&source, job, Arc::new(Lent(Arc::clone(&own))));
+                let ended = ended.map_err(|error| {
+                    (error.kind(), error.to_string(), error.hint().map(str::to_owned))
+                });
+                let mut state = own.lock();
+                state.ended = Some(ended);
+                state.lent.clear();
+                drop(state);
+                own.changed.notify_all();
+            });
+        }
+        let mut state = known.lock();
+        loop {
+            if let Some(ended) = &state.ended {
+                return ended.clone().map_err(|(kind, message, way_out)| {
+                    let error = Error::new(kind, message);
+                    match way_out {
+                        Some(way_out) => error.way_out(way_out),
+                        None => error,
+                    }
+                });
+            }
+            let wait = Duration::from_secs(1);
+            state = known.changed.wait_timeout(state, wait).expect("no holder panics").0;
+        }
+    }
+}

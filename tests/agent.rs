@@ -1,0 +1,87 @@
+//! The server calls the agent: it has a source archived, and restored, on connections that it lends.
+
+use crate::kit::server::{ALL, Server, fingerprint};
+use crate::kit::{Machine, args, assert_same, tree};
+
+/// An agent with one source, which a machine may do something with.
+fn agent(caller: &Machine, rights: &str, more: &str) -> (Server, String) {
+    let agent = Server::new();
+    let source = agent.machine.make_folder("source-folder").join("home");
+    let peer = fingerprint(caller);
+    let lines = format!(
+        "[sources.home]\npath = {source:?}\n{more}\n[[sources.home.allow]]\npeer = \"{peer}\"\n\
+         rights = [{rights}]\n"
+    );
+    let mut agent = agent.policy(&lines);
+    agent.start();
+    agent.trusted_by(caller, agent.address);
+    let url = format!("mover://{}/home", agent.address);
+    (agent, url)
+}
+
+#[test]
+fn a_source_is_archived_and_restored_from_the_store_s_side() {
+    let caller = Machine::new();
+    let store = caller.path("store");
+    caller.ok(args!["init", store]);
+    let (agent, url) = agent(&caller, "\"archive\", \"restore\"", "exclude = [\"*.skip\"]\n");
+    let source = agent.machine.path("source-folder/home");
+    tree::sample(&source, 21);
+    tree::random_file(&source.join("large"), 21, 24 << 20);
+    let done = caller.json(args!["archive", "--from", url, "--to", store, "--name", "laptop"]);
+    assert!(done.number("bytes_sent") > 24 << 20, "{done:?}");
+    let into = caller.restore(&store, "laptop", "here");
+    assert_same(&source, &into);
+    // Once more: the agent's own record says what is unchanged, though it can read nothing.
+    let done = caller.json(args!["archive", "--from", url, "--to", store, "--name", "laptop"]);
+    assert_eq!(done.number("bytes_read"), 0, "{done:?}");
+    // What the agent's operator excludes does not leave it.
+    tree::write(&source.join("secret.skip"), "mine");
+    caller.ok(args!["archive", "--from", url, "--to", store, "--name", "laptop"]);
+    let listed = caller.ok(args!["list", store, "laptop"]);
+    assert!(!listed.stdout.contains("secret.skip"), "{listed:?}");
+    // And back, into the agent's own folder.
+    std::fs::remove_dir_all(&source).expect("it is there");
+    caller.ok(args!["restore", store, "laptop", "--into", url]);
+    let again = caller.restore(&store, "laptop", "again");
+    assert_same(&again, &source);
+    caller.ok(args!["verify", store, "--read"]);
+}
+
+#[test]
+fn an_agent_does_for_nobody_what_its_policy_does_not_say() {
+    let caller = Machine::without_keys();
+    let store = caller.path("store");
+    caller.ok(args!["init", store, "--no-encryption"]);
+    let (agent, url) = agent(&caller, "\"archive\"", "");
+    tree::sample(&agent.machine.path("source-folder/home"), 22);
+    caller.ok(args!["archive", "--from", url, "--to", store]);
+    caller.fails(2, &["no source home", "may use"], args!["restore", store, "home", "--into", url]);
+    let stranger = Machine::without_keys();
+    stranger.ok(args!["init", stranger.path("store"), "--no-encryption"]);
+    agent.trusted_by(&stranger, agent.address);
+    let archive = args!["archive", "--from", url, "--to", stranger.path("store")];
+    stranger.fails(2, &["no source home", "may use"], archive);
+    let other = url.replace("home", "other");
+    caller.fails(2, &["no source other"], args!["archive", "--from", other, "--to", store]);
+    // An agent that offers no store offers none to the one who may have it archived either.
+    let main = url.replace("home", "main");
+    caller.fails(2, &["may use"], args!["list", main]);
+}
+
+#[test]
+fn an_agent_calls_the_server_just_as_well() {
+    let laptop = Machine::without_keys();
+    let mut server = Server::new();
+    server.allow(&laptop, ALL);
+    server.start();
+    server.trusted_by(&laptop, server.address);
+    let url = server.url(server.address);
+    laptop.ok(args!["init", url, "--no-encryption"]);
+    let source = laptop.path("source");
+    tree::sample(&source, 23);
+    laptop.ok(args!["archive", source, "--to", url]);
+    let into = laptop.path("restored");
+    laptop.ok(args!["restore", url, "latest", "--into", into]);
+    assert_same(&source, &into);
+}

@@ -1,0 +1,159 @@
+//! Other programs as head and tail of a pipeline, and sessions that are looked at and steered.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::kit::machine::wait;
+use crate::kit::random::Random;
+use crate::kit::server::{ALL, Server};
+use crate::kit::{Done, Machine, args, assert_same, tree};
+
+/// Looks until something runs.
+fn status(machine: &Machine, arguments: &[&str]) -> serde_json::Value {
+    let begin = Instant::now();
+    loop {
+        let mut command = args!["--json", "status"];
+        command.extend(arguments.iter().map(Into::into));
+        let done = machine.ok(command);
+        if let Some(session) = done.lines_of("session").pop() {
+            return session;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "nothing runs");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn one_file_comes_out_of_a_pipe() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    let noise = Random::new(3).bytes(3 << 20);
+    tree::write(&source.join("folder/noise"), &noise);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
+    let mut child = machine.spawn(args!["restore", store, "a", "folder/noise", "--stdout"]);
+    let mut bytes = Vec::new();
+    child.stdout.take().expect("a pipe").read_to_end(&mut bytes).expect("it can be read");
+    assert_eq!(wait(child).code, 0);
+    assert!(bytes == noise, "{} bytes", bytes.len());
+    let folder = args!["restore", store, "a", "folder", "--stdout"];
+    machine.fails(2, &["is not a file"], folder);
+    machine.fails(2, &["no entry x"], args!["restore", store, "a", "x", "--stdout"]);
+    machine.fails(2, &["one file"], args!["restore", store, "a", "--stdout"]);
+}
+
+#[test]
+fn a_program_attaches_to_a_session_by_its_name_at_either_end() {
+    let (machine, store) = Machine::with_open_store();
+    let noise = Random::new(4).bytes(5 << 20);
+    machine.fails(2, &["no session waits under the name dump"], args!["attach", "dump"]);
+    let archive = args!["archive", "--attach", "dump", "--stdin", "db.sql", "--to", store];
+    let session = machine.spawn(archive);
+    std::thread::sleep(Duration::from_millis(500));
+    let mut program = machine.spawn(args!["attach", "dump"]);
+    program.stdin.take().expect("a pipe").write_all(&noise).expect("it reads");
+    assert_eq!(wait(program).code, 0);
+    let done: Done = wait(session);
+    assert_eq!(done.code, 0, "{done:?}");
+    let restore = args!["restore", store, "db.sql", "db.sql", "--attach", "back"];
+    let session = machine.spawn(restore);
+    std::thread::sleep(Duration::from_millis(500));
+    let mut program = machine.spawn(args!["attach", "back"]);
+    drop(program.stdin.take());
+    let mut bytes = Vec::new();
+    program.stdout.take().expect("a pipe").read_to_end(&mut bytes).expect("it can be read");
+    assert!(bytes == noise, "{} bytes", bytes.len());
+    assert_eq!((wait(program).code, wait(session).code), (0, 0));
+}
+
+#[test]
+fn a_session_is_seen_paused_and_stopped_from_another_terminal() {
+    let (machine, store) = Machine::with_open_store();
+    assert!(machine.ok(args!["status"]).stdout.contains("nothing runs"));
+    let source = machine.path("source");
+    tree::random_file(&source.join("large"), 5, 64 << 20);
+    let archive = args!["archive", source, "--to", store, "--limit-rate", "8M"];
+    let child = machine.spawn(archive.clone());
+    let seen = status(&machine, &[]);
+    assert_eq!((&seen["kind"], &seen["archive"]), (&"archive".into(), &"source".into()));
+    let id = seen["id"].as_str().expect("an id").to_owned();
+    std::thread::sleep(Duration::from_millis(800));
+    let stages = status(&machine, &[])["stages"].as_array().expect("stages").len();
+    assert!(stages >= 6, "{stages} stages");
+    machine.ok(args!["status", "--pause", id]);
+    std::thread::sleep(Duration::from_millis(300));
+    let paused = status(&machine, &[]);
+    std::thread::sleep(Duration::from_millis(700));
+    let later = status(&machine, &[]);
+    assert_eq!((&paused["paused"], &later["bytes"]), (&true.into(), &paused["bytes"]));
+    machine.ok(args!["status", "--continue", id]);
+    std::thread::sleep(Duration::from_millis(700));
+    let later = status(&machine, &[]);
+    assert!(later["bytes"].as_u64() > paused["bytes"].as_u64(), "{later}");
+    machine.ok(args!["status", "--stop", id]);
+    let done = wait(child);
+    assert_eq!(done.code, 2, "{done:?}");
+    done.assert_says(&["stopped by the operator", "run the same command again"]);
+    machine.fails(2, &["no session 1 runs"], args!["status", "--pause", "1"]);
+    let done = machine.json(args!["archive", source, "--to", store]);
+    assert_eq!(done.report()["resumed"], true, "{done:?}");
+}
+
+#[test]
+fn a_server_s_sessions_are_seen_and_steered_by_who_may() {
+    let client = Machine::without_keys();
+    let mut server = Server::new().serve("metrics = \"127.0.0.1:0\"\n");
+    server = server.serve("");
+    server.allow(&client, ALL);
+    server.start();
+    server.trusted_by(&client, server.address);
+    let url = server.url(server.address);
+    client.ok(args!["init", url, "--no-encryption"]);
+    let source = client.path("source");
+    tree::random_file(&source.join("large"), 6, 64 << 20);
+    let child = client.spawn(args!["archive", source, "--to", url, "--limit-rate", "8M"]);
+    let seen = status(&client, &[&url]);
+    assert_eq!((&seen["archive"], &seen["store"]), (&"source".into(), &"main".into()));
+    let id = seen["session"].as_str().expect("an id")[..8].to_owned();
+    let stranger = Machine::without_keys();
+    server.allow(&stranger, "\"write\"");
+    server.reload();
+    server.trusted_by(&stranger, server.address);
+    let nothing = stranger.ok(args!["status", "--once", url]);
+    assert!(nothing.stdout.contains("nothing runs"), "{nothing:?}");
+    stranger.fails(2, &["0 sessions there"], args!["status", url, "--stop", id]);
+    client.ok(args!["status", url, "--pause", id]);
+    std::thread::sleep(Duration::from_millis(600));
+    let paused = status(&client, &[&url]);
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(status(&client, &[&url])["bytes"], paused["bytes"]);
+    client.ok(args!["status", url, "--continue", id]);
+    let done = wait(child);
+    assert_eq!(done.code, 0, "{done:?}");
+}
+
+#[test]
+fn what_was_never_finished_is_seen_read_and_dropped() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::sample(&source.join("first"), 7);
+    tree::random_file(&source.join("second"), 7, 48 << 20);
+    let archive = args!["archive", source, "--to", store, "--limit-rate", "16M"];
+    let mut child = machine.spawn(archive);
+    std::thread::sleep(Duration::from_millis(2500));
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let listed = machine.ok(args!["list", store]);
+    assert!(listed.stdout.contains("(unfinished)"), "{listed:?}");
+    let id = listed.stdout.lines().nth(1).expect("a line")[..8].to_owned();
+    let entries = machine.ok(args!["list", store, id]);
+    entries.assert_says(&["never finished"]);
+    assert!(entries.stdout.contains("first"), "{entries:?}");
+    let into = machine.path("restored");
+    machine.ok(args!["restore", store, id, "first", "--into", into]);
+    assert_same(&source.join("first"), &into.join("first"));
+    machine.ok(args!["drop", store, id]);
+    assert!(machine.ok(args!["list", store]).stdout.contains("no archives"));
+    // What was dropped is not gone on with.
+    let done = machine.json(args!["archive", source, "--to", store]);
+    assert_eq!(done.report()["resumed"], false);
+}
