@@ -250,6 +250,44 @@ fn an_interrupted_file_goes_on_in_a_later_session() {
     assert_eq!(fs::metadata(into.path().join("d/link")).unwrap().nlink(), 2);
 }
 
+#[test]
+fn only_what_is_as_it_was_restored_is_recalled() {
+    let into = TempDir::new().unwrap();
+    let sized = |path: &str, group| {
+        let mut entry = file(path);
+        (entry.size, entry.link_group) = (1, group);
+        entry
+    };
+    let (single, first, second) = (sized("a", 0), sized("b", 7), sized("c", 7));
+    let mut target = Target::open(TargetConfig::new(into.path())).unwrap();
+    for entry in [&single, &first, &second] {
+        restore(&mut target, entry).unwrap();
+    }
+    drop(target);
+    let reopen = || Target::open(overwriting(into.path())).unwrap();
+    let mut target = reopen();
+    assert_eq!(target.glance(&single), Some((true, 1)));
+    assert_eq!(target.glance(&file("absent")), None);
+    for entry in [&single, &first, &second] {
+        target.recall(entry).unwrap();
+    }
+    // Another mode, another name, another file that looks the same.
+    mode(&into.path().join("a"), 0o600);
+    assert!(reopen().recall(&single).is_err());
+    mode(&into.path().join("a"), 0o644);
+    reopen().recall(&single).unwrap();
+    fs::hard_link(into.path().join("a"), into.path().join("other")).unwrap();
+    assert!(reopen().recall(&single).is_err());
+    fs::remove_file(into.path().join("c")).unwrap();
+    fs::copy(into.path().join("b"), into.path().join("c")).unwrap();
+    mode(&into.path().join("c"), 0o644);
+    set_time(&into.path().join("c"), 0, 0);
+    let mut target = reopen();
+    target.recall(&first).unwrap();
+    assert!(target.recall(&second).is_err());
+    assert!(matches!(target.begin(&second).unwrap(), Placed::LinkMade));
+}
+
 #[derive(Clone, Debug)]
 enum Kind {
     File(Vec<(u64, u8)>),
