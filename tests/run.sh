@@ -40,6 +40,9 @@ cargo build "${selection[@]}" --all-targets
 say "tests"
 MOVER_BINARY="$PWD/target/release/mover" cargo test "${selection[@]}" --no-fail-fast
 
+say "the example of a pipeline with ends of one's own"
+target/release/examples/own_ends target/tmp/own-ends
+
 say "tests of the components' own code"
 (cd plugins && cargo test --locked --quiet)
 
