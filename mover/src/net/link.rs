@@ -67,6 +67,11 @@ impl Cutter {
     pub fn cut(&self) {
         self.0.shutdown();
     }
+
+    /// Whether both cut the same connection.
+    pub(super) fn is(&self, other: &Cutter) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// A connection to a mover.

@@ -27,3 +27,6 @@ pub use remote_writer::{RETRY_FOR, RemoteWriter};
 pub use server::{Gate, Server, ServerConfig, StoreGrant};
 pub use trust::{KnownPeers, fingerprint_at};
 pub use wire::{AgentJob, Rights, Steering};
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use format::{
@@ -298,13 +298,16 @@ impl Shared {
     /// Lets the server know that this end lives, while nothing is to be said.
     fn keep_alive(&self) {
         let interval = silence_max() / 3;
+        let mut pinged = Instant::now();
         let mut state = self.lock();
         while !state.is_over && state.failure.is_none() {
-            let waited = self.changed.wait_timeout(state, interval).expect("no holder panics");
-            state = waited.0;
-            if !waited.1.timed_out() || state.is_over {
+            // Every answered append wakes this up too: how long it slept says nothing.
+            let left = interval.saturating_sub(pinged.elapsed());
+            state = self.changed.wait_timeout(state, left).expect("no holder panics").0;
+            if pinged.elapsed() < interval || state.is_over {
                 continue;
             }
+            pinged = Instant::now();
             // Under the lock, so that nobody takes the channel for lost meanwhile.
             let Some(link) = &mut state.control else { continue };
             if exchange(link, &Request::Ping, &[], &self.store.config.notes).is_err() {

@@ -392,7 +392,8 @@ impl<'a> Answerer<'a> {
     fn unfinished(&mut self, proof: &ArchiveProof) -> Answer {
         let archive = proof.archive();
         // A session of the same archive is one whose client is gone, whether we know it or not.
-        self.server.detach(|attachment| attachment.archive().archive == archive);
+        self.server
+            .detach(Some(&self.cutter), |attachment| attachment.archive().archive == archive);
         let open = self.open()?;
         let ends =
             open.desk.write(|writer, _| crate::store::WriteStore::unfinished(writer, proof))?;
@@ -453,6 +454,7 @@ impl<'a> Answerer<'a> {
             return Err(refused("the session is meant for another store"));
         }
         // A session that another writer began, or one that is played again with another content.
+        desk.write(|writer, _| writer.commit())?;
         if store.session(&header.session).is_ok_and(|known| known != header) {
             return Err(refused("a session of that identity was begun with another header"));
         }
@@ -468,7 +470,7 @@ impl<'a> Answerer<'a> {
             Ok((component, bytes))
         });
         let components = components.collect::<Result<Vec<Carried>>>()?;
-        self.server.detach(|attachment| {
+        self.server.detach(Some(&self.cutter), |attachment| {
             attachment.archive().archive == archive.archive
                 || attachment.session().session == header.session
         });
@@ -502,7 +504,7 @@ impl<'a> Answerer<'a> {
         ));
         let began = attachment.begin(is_finished);
         if let Err(error) = began {
-            attachment.close();
+            attachment.close(None);
             return Err(error);
         }
         attachment.join(self.cutter.clone())?;
@@ -544,7 +546,7 @@ impl<'a> Answerer<'a> {
             Steering::Continue => {
                 attachment.is_paused.store(false, std::sync::atomic::Ordering::Relaxed);
             }
-            Steering::Stop => attachment.close(),
+            Steering::Stop => attachment.close(None),
         }
         plain(Reply::Done)
     }
@@ -554,7 +556,7 @@ impl Drop for Answerer<'_> {
     /// Without its control channel a session is over here; it can be begun again.
     fn drop(&mut self) {
         if let Some(attachment) = self.controlled.take() {
-            self.server.detach(|other| other.id == attachment.id);
+            self.server.detach(None, |other| other.id == attachment.id);
         }
     }
 }

@@ -142,8 +142,9 @@ impl Attachment {
         order.is_closed || order.first() == number
     }
 
-    /// Ends it: what was appended is made durable, who waits is sent away.
-    pub(super) fn close(&self) {
+    /// Ends it: what was appended is made durable, who waits is sent away; but for the connection
+    /// of the one who asked for that.
+    pub(super) fn close(&self, asking: Option<&Cutter>) {
         {
             let mut order = self.order.lock().expect("no holder panics");
             if order.is_closed {
@@ -153,7 +154,9 @@ impl Attachment {
         }
         self.changed.notify_all();
         for link in self.links.lock().expect("no holder panics").drain(..) {
-            link.cut();
+            if asking.is_none_or(|asking| !asking.is(&link)) {
+                link.cut();
+            }
         }
         // What cannot be made durable now, recovery finds.
         let _ = self.desk.write(|writer, _| writer.commit());

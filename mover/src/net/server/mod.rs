@@ -27,7 +27,7 @@ use self::budget::Budget;
 use self::connection::Served;
 use self::desk::Desks;
 use super::identity::{Fingerprint, Identity};
-use super::link::Link;
+use super::link::{Cutter, Link};
 use super::remote::Dial;
 use super::tls;
 use super::wire::{AgentJob, Rights};
@@ -189,7 +189,7 @@ impl Server {
 
     /// Ends what runs, with all that arrived made durable.
     pub fn close(&self) {
-        self.detach(|_| true);
+        self.detach(None, |_| true);
         self.desks.tend();
     }
 
@@ -242,7 +242,7 @@ impl Server {
         let mut attached = self.attached.lock();
         if attached.len() >= self.config.sessions_max {
             drop(attached);
-            attachment.close();
+            attachment.close(None);
             return Err(Error::new(ErrorKind::Busy, "the server has as many sessions as it may")
                 .way_out("try again later, or raise sessions_max in its policy file"));
         }
@@ -260,7 +260,7 @@ impl Server {
     }
 
     /// Ends sessions.
-    fn detach(&self, which: impl Fn(&Attachment) -> bool) {
+    fn detach(&self, asking: Option<&Cutter>, which: impl Fn(&Attachment) -> bool) {
         let over: Vec<_> = {
             let mut attached = self.attached.lock();
             let ids: Vec<_> =
@@ -272,7 +272,7 @@ impl Server {
             self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
             let chunks = attachment.chunks.load(Ordering::Relaxed);
             self.counts.chunks.fetch_add(chunks, Ordering::Relaxed);
-            attachment.close();
+            attachment.close(asking);
         }
     }
 }

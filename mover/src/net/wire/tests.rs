@@ -40,6 +40,59 @@ fn a_list_that_claims_to_be_longer_than_its_bytes_costs_nothing() {
     assert!(decode::<Request>(&bytes[LENGTHS_LENGTH..]).is_err());
 }
 
+/// The number of a variant, which is its first byte.
+fn number(message: &impl serde::Serialize) -> u8 {
+    encode(message, 0).unwrap()[LENGTHS_LENGTH]
+}
+
+#[test]
+fn the_document_has_the_numbers_and_the_bytes_that_are_sent() {
+    let document = include_str!("../../../../docs/protocol.md");
+    let key = ([0; 16], 0, 0);
+    let job = AgentJob::Archive { name: String::new(), reread: false };
+    let requests = [
+        Request::Ping,
+        Request::Open { store: String::new() },
+        Request::Groups,
+        Request::ReadChunk { chunk: key },
+        Request::LookupBlocks { identities: Vec::new() },
+        Request::Unfinished { proof: [0; 32] },
+        Request::Begin { proof: [0; 32], outstanding: Vec::new(), next: 0 },
+        Request::Append { number: 0 },
+        Request::EndSession,
+        Request::Status,
+        Request::Run { ticket: [0; 16], source: String::new(), job },
+        Request::Lend { ticket: [0; 16] },
+    ];
+    for request in &requests {
+        let text = format!("{request:?}");
+        let name = text.split([' ', '{']).next().unwrap();
+        let row = format!("| {} | `{name}` |", number(request));
+        assert!(document.contains(&row), "no {row}");
+    }
+    let replies = [
+        Reply::Done,
+        Reply::Working { why: None },
+        Reply::Bytes,
+        Reply::Faults { faults: Vec::new() },
+        Reply::Written { durable: 0 },
+        Reply::Report { json: String::new() },
+    ];
+    for reply in &replies {
+        let text = format!("{reply:?}");
+        let name = text.split([' ', '{']).next().unwrap();
+        let row = format!("| {} | `{name}` |", number(reply));
+        assert!(document.contains(&row), "no {row}");
+    }
+    let hex = |request| {
+        let bytes = encode(&request, 0).unwrap();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+    };
+    for example in [hex(Request::Ping), hex(Request::Open { store: "main".to_owned() })] {
+        assert!(document.contains(&format!("`{example}`")), "no {example}");
+    }
+}
+
 /// How often, in a long run: `MOVER_FUZZ_ITERATIONS=1000000`.
 fn cases() -> u32 {
     std::env::var("MOVER_FUZZ_ITERATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
