@@ -47,6 +47,8 @@ mod cli;
 mod crash;
 // The same commands on a store with another mover, and what goes wrong between two.
 mod network;
+// An interrupted archive goes on, whatever became of source, journal and store.
+mod restart_archive;
 // Killed and cut at any moment, on either side: it goes on, and sends little again.
 mod kill_campaign;
 // The server calls the agent.

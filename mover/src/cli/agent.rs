@@ -13,7 +13,7 @@ use super::open::{ambient, engine, keyring, workers};
 use super::place::{Place, open_store, remote};
 use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::{Access, Keyring, default_writer};
+use crate::key::{Access, Keyring, StateFolder, default_writer};
 use crate::net::{
     Address, AgentCall, AgentJob, Dial, Direct, Identity, KnownPeers, RETRY_FOR, RemoteConfig,
     RemoteStore, RemoteWriter, call_agent, lent_config,
@@ -117,7 +117,7 @@ pub(super) fn run(
             let config = RestoreConfig {
                 filter: PathFilter::default(),
                 target,
-                journals: None,
+                journals: Some(StateFolder::open(None, store.id())?.path().join("restores")),
                 fresh: false,
                 rate_max: None,
                 workers: workers(None),

@@ -10,7 +10,7 @@ use super::identity::Fingerprint;
 use super::link::Link;
 use super::remote::{Dial, Direct, RemoteConfig, exchange};
 use super::retry::is_lost;
-use super::server::{Gate, Server, ServerConfig, StoreGrant};
+use super::server::{Gate, Server, ServerConfig, StoreGrant, TEND_INTERVAL};
 use super::wire::{AgentJob, Reply, Request, Rights};
 use crate::ambient::{SystemRandom, random_bytes};
 use crate::error::{Error, ErrorKind, Result};
@@ -95,7 +95,7 @@ pub fn call_agent(call: AgentCall, direct: Arc<Direct>) -> Result<String> {
         std::thread::spawn(move || {
             while !is_over.load(Ordering::Relaxed) {
                 server.tend();
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(TEND_INTERVAL);
             }
         })
     };

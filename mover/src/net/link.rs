@@ -2,7 +2,6 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,47 +24,19 @@ pub(super) fn silence_max() -> Duration {
     seconds.map_or(SILENCE_MAX, Duration::from_secs)
 }
 
-/// What carries bytes: TLS over TCP, or a local socket, which the kernel itself guards.
+/// What carries bytes: TLS over TCP, from either end.
 trait Carrier: Read + Write + Send {}
 impl<T: Read + Write + Send> Carrier for T {}
 
 /// Ends a connection from another thread.
 #[derive(Clone, Debug)]
-pub struct Cutter(Arc<Socket>);
-
-#[derive(Debug)]
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Socket {
-    fn shutdown(&self) {
-        // It may be closed already, which is as good.
-        let _ = match self {
-            Socket::Tcp(socket) => socket.shutdown(Shutdown::Both),
-            Socket::Unix(socket) => socket.shutdown(Shutdown::Both),
-        };
-    }
-
-    fn set_timeouts(&self, time: Option<Duration>) -> io::Result<()> {
-        match self {
-            Socket::Tcp(socket) => {
-                socket.set_read_timeout(time)?;
-                socket.set_write_timeout(time)
-            }
-            Socket::Unix(socket) => {
-                socket.set_read_timeout(time)?;
-                socket.set_write_timeout(time)
-            }
-        }
-    }
-}
+pub struct Cutter(Arc<TcpStream>);
 
 impl Cutter {
     /// Cuts it.
     pub fn cut(&self) {
-        self.0.shutdown();
+        // It may be closed already, which is as good.
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 
     /// Whether both cut the same connection.
@@ -77,11 +48,12 @@ impl Cutter {
 /// A connection to a mover.
 pub struct Link {
     carrier: Box<dyn Carrier>,
-    socket: Arc<Socket>,
+    socket: Arc<TcpStream>,
     peer: Fingerprint,
     /// How the peer is called in messages.
     name: String,
-    sent: u64,
+    /// Bytes of envelopes' lengths.
+    received: u64,
 }
 
 impl std::fmt::Debug for Link {
@@ -116,10 +88,10 @@ impl Link {
         }
         let mut link = Link {
             carrier: Box::new(stream),
-            socket: Arc::new(Socket::Tcp(own)),
+            socket: Arc::new(own),
             peer: pinned,
             name: address.to_owned(),
-            sent: 0,
+            received: 0,
         };
         link.greet_as_client()?;
         Ok(link)
@@ -145,28 +117,12 @@ impl Link {
         let peer = tls::peer_fingerprint(stream.conn.peer_certificates())?;
         let mut link = Link {
             carrier: Box::new(stream),
-            socket: Arc::new(Socket::Tcp(own)),
+            socket: Arc::new(own),
             peer,
             name: format!("{address} ({peer})"),
-            sent: 0,
+            received: 0,
         };
         link.greet_as_server()?;
-        Ok(link)
-    }
-
-    /// A connection over a local socket, in clear: the kernel says who is at the other end, and
-    /// `peer` is what that stands for.
-    pub fn local(socket: UnixStream, name: &str, peer: Fingerprint, serves: bool) -> Result<Link> {
-        let failed = |cause: io::Error| lost(name, cause);
-        let own = Socket::Unix(socket.try_clone().map_err(failed)?);
-        own.set_timeouts(Some(silence_max())).map_err(failed)?;
-        let name = name.to_owned();
-        let mut link =
-            Link { carrier: Box::new(socket), socket: Arc::new(own), peer, name, sent: 0 };
-        match serves {
-            true => link.greet_as_server()?,
-            false => link.greet_as_client()?,
-        }
         Ok(link)
     }
 
@@ -196,11 +152,6 @@ impl Link {
         &self.name
     }
 
-    /// Bytes that were sent, but for what TLS adds.
-    pub fn sent(&self) -> u64 {
-        self.sent
-    }
-
     /// What ends the connection from another thread.
     pub fn cutter(&self) -> Cutter {
         Cutter(Arc::clone(&self.socket))
@@ -217,6 +168,16 @@ impl Link {
         self.carrier.flush().map_err(|cause| lost(&self.name, cause))
     }
 
+    /// Waits for the lengths of the next question; none where the peer has ended the connection
+    /// between two of them, or says nothing any more: nobody waits for an answer then.
+    pub(super) fn next_lengths(&mut self) -> Result<Option<Lengths>> {
+        let before = self.received;
+        match self.lengths() {
+            Err(_) if self.received == before => Ok(None),
+            lengths => lengths,
+        }
+    }
+
     /// Waits for the lengths of the next envelope; none where the peer has ended the connection
     /// between two of them.
     pub fn lengths(&mut self) -> Result<Option<Lengths>> {
@@ -226,7 +187,10 @@ impl Link {
             match self.carrier.read(&mut bytes[filled..]) {
                 Ok(0) if filled == 0 => return Ok(None),
                 Ok(0) => return Err(lost(&self.name, "it ended inside an envelope")),
-                Ok(count) => filled += count,
+                Ok(count) => {
+                    filled += count;
+                    self.received += count as u64;
+                }
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
                 // A peer that does not say goodbye has ended it all the same.
                 Err(cause) if filled == 0 && cause.kind() == io::ErrorKind::UnexpectedEof => {
@@ -279,7 +243,6 @@ impl Link {
                 Err(cause) => return Err(self.silent_or_lost(cause)),
             }
         }
-        self.sent += bytes.len() as u64;
         Ok(())
     }
 
@@ -296,7 +259,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.socket.shutdown();
+        self.cutter().cut();
     }
 }
 

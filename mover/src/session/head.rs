@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use format::{BlockIdentity, Entry, EntryEnd, Extent, Finding, IndexEntry, Verdict};
+use format::{BlockIdentity, Entry, EntryEnd, EntryKind, Extent, Finding, IndexEntry, Verdict};
 
 use super::journal::{Counts, JournalReader, OpenEntry, Snoops};
 use super::progress::{Observer, Progress};
@@ -400,6 +400,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
     }
 
     fn pack_unchanged(&mut self, number: u64, previous: IndexEntry) -> Result<()> {
+        self.report.unchanged_files += 1;
         let IndexEntry { entry, extents, verdict, faulty, findings, .. } = previous;
         self.parts.packer.reuse(&extents);
         let linked = Linked { extents, verdict, faulty, findings, size: entry.size };
@@ -412,6 +413,8 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
     /// Puts an entry into the index, unless a snoop left it out; and tells what was found.
     fn show(&mut self, number: u64, entry: Entry, linked: Linked) -> Result<()> {
         self.progress.entry(&entry.path);
+        // Counted here, so that what a checkpoint says is of what is complete there.
+        self.report.files += u64::from(entry.kind == EntryKind::File);
         if !linked.findings.is_empty() {
             self.report.findings += 1;
         }
@@ -421,11 +424,13 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         match linked.verdict {
             Verdict::Stop => {
                 self.report.stopped += 1;
+                self.tell_journal();
                 return Ok(());
             }
             Verdict::Hold => self.report.held += 1,
             _ => {}
         }
+        self.tell_journal();
         let Linked { extents, verdict, faulty, findings, .. } = linked;
         let shown = IndexEntry { number, entry, extents, verdict, faulty, findings };
         self.parts.packer.sink_mut().journal.push(&shown)

@@ -170,7 +170,6 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
                 self.head.push(Part::Bare { number, entry })?;
                 continue;
             }
-            self.head.report.files += 1;
             let group = found.entry.link_group;
             if !found.first_link && !unread_groups.remove(&group) {
                 self.number += 1;
@@ -194,7 +193,6 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
 
     fn push_unchanged(&mut self, entry: Entry, previous: IndexEntry) -> Result<()> {
         self.number += 1;
-        self.head.report.unchanged_files += 1;
         let previous = Box::new(IndexEntry { entry, ..previous });
         self.head.push(Part::Unchanged { number: self.number, previous })
     }
@@ -204,6 +202,7 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
         let mut reader = match self.read_meter.busy(|| found.open()) {
             Ok(reader) => reader,
             Err(fault) => {
+                self.head.report.files += 1;
                 self.head.fault(&fault.path, &fault.error);
                 return Ok(false);
             }
@@ -263,7 +262,6 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
     /// Reads one entry from a pipe.
     pub(super) fn stdin(&mut self, mut stdin: Stdin<Box<dyn Read + Send>>) -> Result<()> {
         self.number += 1;
-        self.head.report.files += 1;
         let (path, entry) = (stdin.entry().path.clone(), Box::new(stdin.entry().clone()));
         self.head.push(Part::Begin { number: self.number, entry })?;
         let (size, error) = self.content(&mut |buffer| stdin.next(buffer), 0)?;

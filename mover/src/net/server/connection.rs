@@ -94,7 +94,7 @@ pub(super) fn serve(server: &Arc<Server>, link: Link) -> Result<()> {
     loop {
         let mut guard = served.link.lock().expect("no holder panics");
         let Some(link) = guard.as_mut() else { return Ok(()) };
-        let Some(lengths) = link.lengths()? else { return Ok(()) };
+        let Some(lengths) = link.next_lengths()? else { return Ok(()) };
         let request: Request = link.message(lengths)?;
         let number = match &request {
             Request::Append { number } => Some(*number),

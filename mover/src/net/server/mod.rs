@@ -77,6 +77,11 @@ const CONNECTIONS_MAX: usize = 1024;
 /// Of those, connections that have not yet proven who they are.
 const STRANGERS_MAX: usize = 64;
 
+/// Between two looks for new connections.
+const ACCEPT_INTERVAL: Duration = Duration::from_millis(20);
+/// Between two looks after commits and pulses.
+pub(super) const TEND_INTERVAL: Duration = Duration::from_millis(50);
+
 /// A running server.
 pub struct Server {
     config: ServerConfig,
@@ -169,6 +174,16 @@ impl Server {
         now_and_then: &mut dyn FnMut(),
     ) -> Result<()> {
         let tls = tls::server_config(identity)?;
+        let tending = {
+            let (server, cancel) = (Arc::clone(self), cancel.clone());
+            // Apart from accepting: a commit may take long.
+            std::thread::spawn(move || {
+                while !cancel.is_cancelled() {
+                    server.tend();
+                    std::thread::sleep(TEND_INTERVAL);
+                }
+            })
+        };
         while !cancel.is_cancelled() {
             let mut is_idle = true;
             for (listener, _) in &listeners {
@@ -178,11 +193,12 @@ impl Server {
                 }
             }
             if is_idle {
-                self.tend();
                 now_and_then();
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(ACCEPT_INTERVAL);
             }
         }
+        // It only ends; what it could not commit, its session hears of.
+        let _ = tending.join();
         self.close();
         Ok(())
     }
