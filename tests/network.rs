@@ -42,6 +42,10 @@ fn a_tree_goes_there_and_back_with_all_its_metadata() {
     let listed = client.ok(args!["list", url, "tree"]);
     assert!(listed.stdout.lines().count() > 100, "{listed:?}");
     client.ok(args!["verify", url, "--read"]);
+    let second = client.path("second");
+    tree::write(&second, "another passphrase\n");
+    client.ok(args!["key", "add", url, "--new-passphrase-file", second, "--name", "spare"]);
+    assert!(client.ok(args!["key", "list", url]).stdout.contains("spare"));
     // The server's operator checks without a key, and reads nothing.
     server.stop();
     server.machine.ok(args!["verify", server.store()]);

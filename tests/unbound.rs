@@ -101,8 +101,9 @@ fn a_session_is_seen_paused_and_stopped_from_another_terminal() {
 #[test]
 fn a_server_s_sessions_are_seen_and_steered_by_who_may() {
     let client = Machine::without_keys();
-    let mut server = Server::new().serve("metrics = \"127.0.0.1:0\"\n");
-    server = server.serve("");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let metrics = free.expect("loopback has a free port");
+    let mut server = Server::new().serve(&format!("metrics = \"{metrics}\"\n"));
     server.allow(&client, ALL);
     server.start();
     server.trusted_by(&client, server.address);
@@ -129,6 +130,19 @@ fn a_server_s_sessions_are_seen_and_steered_by_who_may() {
     client.ok(args!["status", url, "--continue", id]);
     let done = wait(child);
     assert_eq!(done.code, 0, "{done:?}");
+    let mut scraper = std::net::TcpStream::connect(metrics).expect("it listens");
+    scraper.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
+    let mut text = String::new();
+    scraper.read_to_string(&mut text).expect("it answers");
+    let value = |name: &str| -> u64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name}: {text}")).trim().parse().expect("a number")
+    };
+    assert_eq!((value("mover_sessions_total "), value("mover_sessions ")), (1, 0));
+    assert!(
+        value("mover_received_bytes_total ") > 64 << 20
+            && value("mover_received_chunks_total ") > 60
+    );
 }
 
 #[test]

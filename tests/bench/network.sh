@@ -176,6 +176,16 @@ mkdir -p "$work/noise"
 head -c 1G /dev/urandom >"$work/noise/file"
 policy 10.77.0.2:$port
 client trust add 10.77.0.2:$port "$(server identity)" >/dev/null
+rm -rf "$work/store" "$work/client/mover/stores" "$work/out"
+client init "$work/store" --no-encryption >/dev/null
+serve ip netns exec $b
+XDG_STATE_HOME=$work/client ip netns exec $a "$mover" archive "$tree" --to mover://10.77.0.2:$port/main --name tree | head -1
+XDG_STATE_HOME=$work/client ip netns exec $a "$mover" restore mover://10.77.0.2:$port/main tree --into "$work/out"
+rsync -aHAXn --checksum --delete --itemize-changes "$tree/" "$work/out/" >"$work/differences"
+test ! -s "$work/differences" || { head "$work/differences"; exit 1; }
+echo "between two namespaces the tree went there and came back the same"
+unserve
+
 # What plain TCP moves over the same link: the yardstick for the rest.
 plain_tcp() {
     ip netns exec $b python3 -c '

@@ -8,13 +8,14 @@ use serde_json::json;
 use super::Outcome;
 use super::arguments::{Global, Key, KeyCommand};
 use super::console::Console;
-use super::open::{access, ambient, has_passphrase};
+use super::open::{access, ambient, cancel_on_signals, has_passphrase};
+use super::place::{open_store, open_writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{
     GroupSecret, NewMember, StateFolder, Unproven, add_member, member_label, member_recipient,
     passphrase, remove_member, unlock,
 };
-use crate::store::{Store, StoreConfig, StoreWriter};
+use crate::store::ReadStore;
 
 pub(super) fn run(command: Key, global: &Global, console: &Console) -> Result<Outcome> {
     match command.command {
@@ -24,8 +25,8 @@ pub(super) fn run(command: Key, global: &Global, console: &Console) -> Result<Ou
         KeyCommand::Remove { store, name, drop_others } => {
             remove(&store, &name, drop_others, global, console)?;
         }
-        KeyCommand::List { store } => list(&store, console)?,
-        KeyCommand::Export { store } => export(&store, global)?,
+        KeyCommand::List { store } => list(&store, global, console)?,
+        KeyCommand::Export { store } => export(&store, global, console)?,
     }
     Ok(Outcome::default())
 }
@@ -37,9 +38,9 @@ fn encrypted(group: KeyGroup) -> Result<KeyGroup> {
     }
 }
 
-fn open(store: &Store, group: &KeyGroup, global: &Global) -> Result<GroupSecret> {
-    let access = access(global, &store.path().display().to_string(), has_passphrase(store)?)?;
-    unlock(group, &access, &store.path().display().to_string())
+fn open(store: &dyn ReadStore, group: &KeyGroup, global: &Global) -> Result<GroupSecret> {
+    let access = access(global, &store.name(), has_passphrase(store)?)?;
+    unlock(group, &access, &store.name())
 }
 
 fn add(
@@ -50,10 +51,11 @@ fn add(
     global: &Global,
     console: &Console,
 ) -> Result<()> {
-    let mut writer = StoreWriter::open(&StoreConfig::new(path), "key add")?;
+    let cancel = cancel_on_signals()?;
+    let mut writer = open_writer(path, |_| {}, "key add", global, &cancel, console)?;
     let store = writer.store();
     let group = encrypted(store.current_group()?)?;
-    let secret = open(&store, &group, global)?;
+    let secret = open(&*store, &group, global)?;
     let member = match recipient {
         Some(recipient) => NewMember::Recipient { name: name.unwrap_or_default(), recipient },
         None => NewMember::Passphrase {
@@ -80,10 +82,11 @@ fn remove(
     console: &Console,
 ) -> Result<()> {
     let ambient = ambient();
-    let mut writer = StoreWriter::open(&StoreConfig::new(path), "key remove")?;
+    let cancel = cancel_on_signals()?;
+    let mut writer = open_writer(path, |_| {}, "key remove", global, &cancel, console)?;
     let store = writer.store();
     let group = encrypted(store.current_group()?)?;
-    let secret = open(&store, &group, global)?;
+    let secret = open(&*store, &group, global)?;
     let given: Vec<_> = passphrase::find(global.passphrase_file.as_deref())?.into_iter().collect();
     let unproven = if drop_others { Unproven::Drop } else { Unproven::Refuse };
     let removal =
@@ -101,8 +104,8 @@ fn remove(
     console.document("key", json!({ "removed": name, "dropped": dropped, "note": note }))
 }
 
-fn list(path: &Path, console: &Console) -> Result<()> {
-    let store = Store::open(&StoreConfig::new(path))?;
+fn list(path: &Path, global: &Global, console: &Console) -> Result<()> {
+    let store = open_store(path, global, &cancel_on_signals()?, console)?;
     let group = encrypted(store.current_group()?)?;
     for member in &group.members {
         let kind = match member.kind {
@@ -117,11 +120,11 @@ fn list(path: &Path, console: &Console) -> Result<()> {
     Ok(())
 }
 
-fn export(path: &Path, global: &Global) -> Result<()> {
+fn export(path: &Path, global: &Global, console: &Console) -> Result<()> {
     use std::io::Write;
-    let store = Store::open(&StoreConfig::new(path))?;
+    let store = open_store(path, global, &cancel_on_signals()?, console)?;
     let group = encrypted(store.current_group()?)?;
-    let secret = open(&store, &group, global)?;
+    let secret = open(&*store, &group, global)?;
     let text = secret.export(&group, &path.display().to_string());
     std::io::stdout()
         .write_all(text.as_bytes())

@@ -329,6 +329,10 @@ impl ReadStore for RemoteStore {
         self.rights.read
     }
 
+    fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
     fn groups(&self) -> Result<Vec<KeyGroup>> {
         match self.ask(&Request::Groups, &[])? {
             (Reply::Bytes, bytes) => {

@@ -47,6 +47,11 @@ impl<'a> Decoding<'a> {
         (read(&self.chunks_read), read(&self.stored_bytes_read))
     }
 
+    /// Connections to the store that had to be made anew.
+    pub fn retries(&self) -> u64 {
+        self.store.retries()
+    }
+
     fn session(&self, session: SessionId) -> Result<Arc<SessionHeader>> {
         let mut sessions = self.sessions.lock().expect("no holder panics");
         if let Some(header) = sessions.get(&session) {

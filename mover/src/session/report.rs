@@ -80,6 +80,8 @@ pub struct RestoreReport {
     pub held: u64,
     /// Faults, refused entries among them.
     pub faults: u64,
+    /// Connections to the store that were made anew.
+    pub retries: u64,
     /// Wall time.
     pub seconds: f64,
 }

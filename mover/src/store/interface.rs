@@ -51,6 +51,11 @@ pub trait ReadStore: Send + Sync {
     /// All that is known to be wrong with the volumes.
     fn faults(&self) -> Result<Vec<Fault>>;
 
+    /// Connections that had to be made anew; none are needed for a folder.
+    fn retries(&self) -> u64 {
+        0
+    }
+
     /// Whether this machine may read chunks at all; where not, it keeps its own records.
     fn is_readable(&self) -> bool {
         true
