@@ -300,26 +300,26 @@ fn a_server_that_dies_for_good_is_given_up_in_time() {
 
 #[test]
 fn a_slow_session_is_not_taken_for_a_dead_one() {
-    // Silence is 2 seconds here, on both sides, and the session takes 8.
-    let client = Machine::without_keys().variable("MOVER_NET_TIMEOUT_SECONDS", "2");
+    // Silence is 3 seconds here, on both sides, and the session takes 10.
+    let client = Machine::without_keys().variable("MOVER_NET_TIMEOUT_SECONDS", "3");
     let mut server = Server::new();
     server.allow(&client, ALL);
-    server.start_with(&[("MOVER_NET_TIMEOUT_SECONDS", "2")]);
+    server.start_with(&[("MOVER_NET_TIMEOUT_SECONDS", "3")]);
     server.trusted_by(&client, server.address);
     let url = server.url(server.address);
     client.ok(args!["init", url, "--no-encryption"]);
     let source = client.path("source");
     tree::random_file(&source.join("noise"), 13, 32 << 20);
-    let done = client.json(args!["archive", source, "--to", url, "--limit-rate", "4M"]);
+    let done = client.json(args!["archive", source, "--to", url, "--limit-rate", "3M"]);
     assert_eq!((done.number("retries"), done.number("bytes_sent_again")), (0, 0), "{done:?}");
     // Nor is one that reads nothing for a while.
     let archive = args!["--json", "archive", "--stdin", "slow", "--to", url];
     let mut child = client.spawn(archive);
     let mut stdin = child.stdin.take().expect("a pipe");
-    for _ in 0..3 {
+    for _ in 0..2 {
         use std::io::Write;
         stdin.write_all(&[7; 3 << 20]).expect("it reads");
-        std::thread::sleep(Duration::from_millis(2500));
+        std::thread::sleep(Duration::from_millis(4000));
     }
     drop(stdin);
     let done = wait(child);

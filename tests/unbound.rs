@@ -8,6 +8,15 @@ use crate::kit::random::Random;
 use crate::kit::server::{ALL, Server};
 use crate::kit::{Done, Machine, args, assert_same, tree};
 
+/// Waits for something that has to come.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it never came: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Looks until something runs.
 fn status(machine: &Machine, arguments: &[&str]) -> serde_json::Value {
     let begin = Instant::now();
@@ -48,7 +57,7 @@ fn a_program_attaches_to_a_session_by_its_name_at_either_end() {
     machine.fails(2, &["no session waits under the name dump"], args!["attach", "dump"]);
     let archive = args!["archive", "--attach", "dump", "--stdin", "db.sql", "--to", store];
     let session = machine.spawn(archive);
-    std::thread::sleep(Duration::from_millis(500));
+    until("it waits", || machine.path("state/mover/sessions/dump.end").exists());
     let mut program = machine.spawn(args!["attach", "dump"]);
     program.stdin.take().expect("a pipe").write_all(&noise).expect("it reads");
     assert_eq!(wait(program).code, 0);
@@ -56,7 +65,7 @@ fn a_program_attaches_to_a_session_by_its_name_at_either_end() {
     assert_eq!(done.code, 0, "{done:?}");
     let restore = args!["restore", store, "db.sql", "db.sql", "--attach", "back"];
     let session = machine.spawn(restore);
-    std::thread::sleep(Duration::from_millis(500));
+    until("it waits", || machine.path("state/mover/sessions/back.end").exists());
     let mut program = machine.spawn(args!["attach", "back"]);
     drop(program.stdin.take());
     let mut bytes = Vec::new();
@@ -70,15 +79,14 @@ fn a_session_is_seen_paused_and_stopped_from_another_terminal() {
     let (machine, store) = Machine::with_open_store();
     assert!(machine.ok(args!["status"]).stdout.contains("nothing runs"));
     let source = machine.path("source");
-    tree::random_file(&source.join("large"), 5, 64 << 20);
+    tree::random_file(&source.join("large"), 5, 96 << 20);
     let archive = args!["archive", source, "--to", store, "--limit-rate", "8M"];
     let child = machine.spawn(archive.clone());
     let seen = status(&machine, &[]);
     assert_eq!((&seen["kind"], &seen["archive"]), (&"archive".into(), &"source".into()));
     let id = seen["id"].as_str().expect("an id").to_owned();
-    std::thread::sleep(Duration::from_millis(800));
-    let stages = status(&machine, &[])["stages"].as_array().expect("stages").len();
-    assert!(stages >= 6, "{stages} stages");
+    let stages = || status(&machine, &[])["stages"].as_array().expect("stages").len();
+    until("six stages", || stages() >= 6);
     machine.ok(args!["status", "--pause", id]);
     std::thread::sleep(Duration::from_millis(300));
     let paused = status(&machine, &[]);
@@ -110,7 +118,7 @@ fn a_server_s_sessions_are_seen_and_steered_by_who_may() {
     let url = server.url(server.address);
     client.ok(args!["init", url, "--no-encryption"]);
     let source = client.path("source");
-    tree::random_file(&source.join("large"), 6, 64 << 20);
+    tree::random_file(&source.join("large"), 6, 96 << 20);
     let child = client.spawn(args!["archive", source, "--to", url, "--limit-rate", "8M"]);
     let seen = status(&client, &[&url]);
     assert_eq!((&seen["archive"], &seen["store"]), (&"source".into(), &"main".into()));
@@ -153,7 +161,7 @@ fn what_was_never_finished_is_seen_read_and_dropped() {
     tree::random_file(&source.join("second"), 7, 48 << 20);
     let archive = args!["archive", source, "--to", store, "--limit-rate", "16M"];
     let mut child = machine.spawn(archive);
-    std::thread::sleep(Duration::from_millis(2500));
+    until("24 MiB are stored", || crate::kit::volume::total_length(&store) > 24 << 20);
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     let listed = machine.ok(args!["list", store]);

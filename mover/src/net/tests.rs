@@ -254,6 +254,15 @@ fn a_stolen_writer_appends_nothing_that_is_not_its_own() {
     let encoded = body(|out| footer.encode(out, &mut lists));
     put(FrameKind::ArchiveFooter, encoded, &lists, &mut frames);
     refused(&mut thief, Request::EndArchive, &frames, foreign);
+    // One that claims to need what is not there.
+    let needs =
+        format::ChunkRange { archive: mine.archive, stream: StreamNumber(0), first: 0, count: 9 };
+    let footer = ArchiveFooter { withheld: Vec::new(), needs: vec![needs], ..footer };
+    let (mut frames, mut lists) = (Vec::new(), Vec::new());
+    let encoded = body(|out| footer.encode(out, &mut lists));
+    put(FrameKind::ArchiveFooter, encoded, &lists, &mut frames);
+    let error = ask(&mut thief, Request::EndArchive, &frames).unwrap_err();
+    assert!(error.to_string().contains("needs 8 chunks"), "{error}");
     let keys = unencrypted_group(&SystemRandom, &SystemClock::start());
     let end = SessionFooter {
         ended: Timestamp::default(),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use format::{
-    ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId, Context, ContextPlace, Digest,
-    FrameKind, KeyGroup, SessionHeader, SessionId, StoreId,
+    ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId, ChunkRange, Context, ContextPlace,
+    Digest, FrameKind, KeyGroup, SessionHeader, SessionId, StoreId,
 };
 
 use super::catalog::query;
@@ -102,6 +102,14 @@ impl Store {
     /// Where a chunk lies; none where it is not known.
     pub fn chunk_place(&self, chunk: &ChunkId) -> Result<Option<ChunkPlace>> {
         self.pool.with(|connection| query::chunk(connection, chunk))
+    }
+
+    /// How many chunks of the ranges are not known, as far as they are committed.
+    pub fn lacking(&self, ranges: &[ChunkRange]) -> Result<u64> {
+        let lacks = |connection: &rusqlite::Connection, range: &ChunkRange| {
+            Ok(range.count.saturating_sub(query::count_of(connection, range)?))
+        };
+        self.pool.with(|connection| ranges.iter().map(|range| lacks(connection, range)).sum())
     }
 
     /// Reads a chunk; its footer is not looked at.

@@ -304,7 +304,18 @@ impl Attachment {
         if order.is_finished {
             return Ok(());
         }
-        self.write(&mut order, |writer, _| writer.end_archive(&footer))?;
+        self.write(&mut order, |writer, _| {
+            // A reference may be to what another session wrote, and a power loss took since.
+            writer.commit()?;
+            match writer.lacking(&footer.needs)? {
+                0 => writer.end_archive(&footer),
+                count => {
+                    let message = format!("the archive needs {count} chunks that are not here");
+                    Err(Error::new(ErrorKind::Missing, message)
+                        .way_out("run the command again with --fresh"))
+                }
+            }
+        })?;
         order.is_finished = true;
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Questions to the catalog.
 
 use format::{
-    ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, ChunkId, Digest, Framing, KeyGroup,
-    RunHeader, SessionHeader, SessionId, SessionStatus, StreamNumber, Timestamp,
+    ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, ChunkId, ChunkRange, Digest, Framing,
+    KeyGroup, RunHeader, SessionHeader, SessionId, SessionStatus, StreamNumber, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
@@ -273,6 +273,16 @@ pub(in crate::store) fn chunk(
     );
     let key = params![&chunk.archive.0[..], stream_column(chunk.stream), chunk.number as i64];
     one(connection, &statement, key, chunk_place)
+}
+
+/// How many chunks of a range are known.
+pub(in crate::store) fn count_of(connection: &Connection, range: &ChunkRange) -> Result<u64> {
+    let Some(archive) = archive_id(connection, &range.archive)? else { return Ok(0) };
+    let statement = "SELECT count(*) FROM chunks
+        WHERE archive = ?1 AND stream = ?2 AND number >= ?3 AND number < ?4";
+    let (stream, end) = (stream_column(range.stream), range.first.saturating_add(range.count));
+    let values = params![archive, stream, range.first as i64, end as i64];
+    Ok(one(connection, statement, values, |row| row.get::<_, i64>(0))?.unwrap_or(0) as u64)
 }
 
 pub(in crate::store) fn volume_chunks(
