@@ -308,7 +308,11 @@ impl Attachment {
             // A reference may be to what another session wrote, and a power loss took since.
             writer.commit()?;
             match writer.lacking(&footer.needs)? {
-                0 => writer.end_archive(&footer),
+                0 => {
+                    // Durable before it is answered: the client forgets its journal soon after.
+                    writer.end_archive(&footer)?;
+                    writer.commit().map(drop)
+                }
                 count => {
                     let message = format!("the archive needs {count} chunks that are not here");
                     Err(Error::new(ErrorKind::Missing, message)
