@@ -30,6 +30,14 @@ pub struct Context {
 }
 
 impl Context {
+    /// The option that names the pool which a chunk is meant for; several are copies. SPEC 6.2.
+    pub const POOL: u16 = 32;
+
+    /// The pools that the chunk is meant for; none leaves it to the destination.
+    pub fn pools(&self) -> impl Iterator<Item = &str> {
+        self.options.get(Context::POOL).filter_map(|name| std::str::from_utf8(name).ok())
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.put_u32(self.epoch);
         put_chain_length(self.chain.len(), out);

@@ -39,12 +39,14 @@ pub enum FrameKind {
     ChunkHeader = 12,
     /// Closes a chunk; its payload is the block table and the needs.
     ChunkFooter = 13,
+    /// Fills a tape record, so that what is in front of it can be made durable.
+    Padding = 14,
 }
 
 impl FrameKind {
     fn decode(value: u16) -> Result<FrameKind> {
         use FrameKind::*;
-        const ALL: [FrameKind; 13] = [
+        const ALL: [FrameKind; 14] = [
             VolumeLabel,
             VolumeFooter,
             KeyGroup,
@@ -58,6 +60,7 @@ impl FrameKind {
             RunFooter,
             ChunkHeader,
             ChunkFooter,
+            Padding,
         ];
         ALL.into_iter()
             .find(|kind| *kind as u16 == value)

@@ -203,7 +203,11 @@ impl ReadStore for NothingToRead {
         Err(Error::new(ErrorKind::Missing, chunk.to_string()))
     }
 
-    fn lookup_blocks(&self, identities: &[BlockIdentity]) -> Result<Vec<Option<BlockPlace>>> {
+    fn lookup_blocks(
+        &self,
+        identities: &[BlockIdentity],
+        _pools: &[String],
+    ) -> Result<Vec<Option<BlockPlace>>> {
         Ok(vec![None; identities.len()])
     }
 

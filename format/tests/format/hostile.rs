@@ -15,6 +15,7 @@ type Parts = (Vec<u8>, Vec<u8>);
 pub(crate) fn decode_frame(frame: &Frame<'_>) -> Result<Parts> {
     let (mut body, mut payload) = (Vec::new(), Vec::new());
     match frame.prefix.kind {
+        FrameKind::Padding => {}
         FrameKind::VolumeLabel => VolumeLabel::decode(frame.body)?.encode(&mut body),
         FrameKind::VolumeFooter => VolumeFooter::decode(frame.body)?.encode(&mut body),
         FrameKind::KeyGroup => KeyGroup::decode(frame.body)?.encode(&mut body),

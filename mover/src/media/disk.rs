@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::storage::{AppendFile, ReadFile, Storage};
+use super::storage::{AppendFile, ReadFile, Room, Storage};
 use crate::{Error, Result};
 
 /// A folder.
@@ -84,11 +84,12 @@ impl AppendFile for DiskFile {
         self.length
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    fn write(&mut self, bytes: &[u8]) -> Result<Room> {
         let written = self.file.write_all_at(bytes, self.length);
         written.map_err(|cause| Error::io("writing", &self.path, cause))?;
         self.length += bytes.len() as u64;
-        Ok(())
+        // A disk that is full says so by an error; how full it is depends on others too.
+        Ok(Room::Ample)
     }
 
     fn sync(&mut self) -> Result<()> {

@@ -8,22 +8,24 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::storage::{AppendFile, ReadFile, Storage};
+use super::storage::{AppendFile, MediumTraits, ReadFile, Room, Storage};
 use crate::ambient::{Random, SeededRandom, random_bytes};
 use crate::{Error, ErrorKind, Result};
 
 /// A folder in memory; clones are the same folder.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct FakeStorage {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     files: BTreeMap<String, FakeFile>,
     operations: u64,
     stop_at: Option<u64>,
     full_at: Option<u64>,
+    traits: MediumTraits,
+    capacity: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -42,10 +44,36 @@ enum Change {
     Truncate(usize),
 }
 
+impl Default for FakeStorage {
+    fn default() -> FakeStorage {
+        FakeStorage::new()
+    }
+}
+
 impl FakeStorage {
     /// An empty folder.
     pub fn new() -> FakeStorage {
-        FakeStorage::default()
+        FakeStorage::like(MediumTraits::DISK)
+    }
+
+    /// A medium with other traits.
+    pub fn like(traits: MediumTraits) -> FakeStorage {
+        FakeStorage::with(BTreeMap::new(), traits, None)
+    }
+
+    /// Each volume gives its early warning at so many bytes.
+    pub fn warn_at(&self, capacity: usize) {
+        self.lock().capacity = Some(capacity);
+    }
+
+    fn with(
+        files: BTreeMap<String, FakeFile>,
+        traits: MediumTraits,
+        capacity: Option<usize>,
+    ) -> FakeStorage {
+        let (operations, stop_at, full_at) = (0, None, None);
+        let state = State { files, operations, stop_at, full_at, traits, capacity };
+        FakeStorage { state: Arc::new(Mutex::new(state)) }
     }
 
     /// Operations that changed something or made it durable, so far.
@@ -72,20 +100,23 @@ impl FakeStorage {
     pub fn crash(&self, seed: u64) -> FakeStorage {
         let random = SeededRandom::new(seed);
         let mut files = BTreeMap::new();
-        for (name, file) in &self.lock().files {
+        let state = self.lock();
+        let (traits, capacity) = (state.traits, state.capacity);
+        for (name, file) in &state.files {
             if !file.named && random_bytes::<1>(&random)[0] < 128 {
                 continue;
             }
             let bytes = file.after_crash(&random);
             files.insert(name.clone(), FakeFile::settled(bytes));
         }
-        FakeStorage { state: Arc::new(Mutex::new(State { files, ..State::default() })) }
+        FakeStorage::with(files, traits, capacity)
     }
 
     /// What is there after the program was killed: all that it had written, as durable as it was.
     pub fn kill(&self) -> FakeStorage {
-        let files = self.lock().files.clone();
-        FakeStorage { state: Arc::new(Mutex::new(State { files, ..State::default() })) }
+        let state = self.lock();
+        let (files, traits, capacity) = (state.files.clone(), state.traits, state.capacity);
+        FakeStorage::with(files, traits, capacity)
     }
 
     /// Bytes of a file that a crash cannot take; 0 where its name is not durable.
@@ -197,6 +228,10 @@ impl FakeFile {
 }
 
 impl Storage for FakeStorage {
+    fn traits(&self) -> MediumTraits {
+        self.lock().traits
+    }
+
     fn list(&self) -> Result<Vec<String>> {
         let state = self.lock();
         state.alive()?;
@@ -254,7 +289,7 @@ impl AppendFile for FakeHandle {
         self.storage.lock().files[&self.name].live.len() as u64
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    fn write(&mut self, bytes: &[u8]) -> Result<Room> {
         let mut state = self.storage.lock();
         let begun = state.begin(true);
         let file = state.existing(&self.name)?;
@@ -268,7 +303,10 @@ impl AppendFile for FakeHandle {
         file.live.extend_from_slice(taken);
         file.changes.push(Change::Write(offset, taken.to_vec()));
         match begun? {
-            true => Ok(()),
+            true if state.capacity.is_some_and(|capacity| offset + bytes.len() >= capacity) => {
+                Ok(Room::Low)
+            }
+            true => Ok(Room::Ample),
             false => Err(power_failed()),
         }
     }

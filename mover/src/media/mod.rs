@@ -1,4 +1,5 @@
-//! Volumes: append-only files of frames, where they lie, and how they are found after damage.
+//! Volumes: append-only files of frames, the media that they lie on, and how frames are found
+//! after damage.
 //!
 //! A volume knows frames and checksums, never what they mean: that is the store's business.
 //! Everything below it goes through [`Storage`], so that a test can crash it at any operation.
@@ -6,6 +7,7 @@
 // In suggested reading order.
 mod storage;
 mod disk;
+pub mod tape;
 mod fake;
 mod writer;
 mod reader;
@@ -15,7 +17,7 @@ pub use disk::DiskStorage;
 pub use fake::FakeStorage;
 pub use reader::{FrameBytes, VolumeReader};
 pub use scan::{Payloads, Scan, Scanned};
-pub use storage::{AppendFile, ReadFile, Storage};
+pub use storage::{AppendFile, MediumKind, MediumTraits, ReadFile, Room, Storage};
 pub use writer::{FrameParts, VolumeWriter};
 
 const SUFFIX: &str = ".volume";

@@ -1,4 +1,7 @@
-//! What a volume needs of the thing that it lies on.
+//! What a volume needs of the thing that it lies on: the one trait behind which all media are.
+//!
+//! A volume is a file that only grows, wherever it is: on a disk it is one, on a tape its records
+//! in their order are it, on a disc the files of its disc sessions, in an object store its objects.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,38 +9,110 @@ use std::sync::Arc;
 
 use crate::Result;
 
-/// One folder of files that only grow. Names are plain file names.
+/// What carries volumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MediumKind {
+    /// Files in a folder, local or on a NAS.
+    Disk,
+    /// Tape cartridges.
+    Tape,
+    /// Write-once discs.
+    Optical,
+    /// Objects of an S3-compatible store.
+    Object,
+}
+
+impl MediumKind {
+    /// As it is written in policy files and shown to people.
+    pub fn name(self) -> &'static str {
+        match self {
+            MediumKind::Disk => "disk",
+            MediumKind::Tape => "tape",
+            MediumKind::Optical => "optical",
+            MediumKind::Object => "object",
+        }
+    }
+}
+
+/// What a writer has to know of a medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediumTraits {
+    /// What it is.
+    pub kind: MediumKind,
+    /// Every write is a multiple of so many bytes, and what is made durable is padded to one
+    /// (SPEC 3.4); 1 where any length will do.
+    pub record_length: u32,
+    /// [`AppendFile::truncate`] works: a torn tail can be given back.
+    pub can_truncate: bool,
+}
+
+impl MediumTraits {
+    /// Files in a folder.
+    pub const DISK: MediumTraits =
+        MediumTraits { kind: MediumKind::Disk, record_length: 1, can_truncate: true };
+}
+
+/// Whether there is room for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is.
+    Ample,
+    /// All of what was given is written, and the end is near: what closes the volume still fits,
+    /// and nothing else should be written.
+    Low,
+}
+
+/// Volumes of one pool, as files that only grow. Names are plain file names.
 pub trait Storage: fmt::Debug + Send + Sync {
-    /// All files, in ascending order of names.
+    /// What a writer has to know of it.
+    fn traits(&self) -> MediumTraits {
+        MediumTraits::DISK
+    }
+    /// All volumes, in ascending order of names; those included that are on a shelf.
     fn list(&self) -> Result<Vec<String>>;
-    /// Makes an empty file, which must not exist. Durable after its sync and [`Storage::sync`].
+    /// Bytes of a volume, without fetching it from a shelf: for a medium that can be taken out,
+    /// those that were synced last.
+    fn length(&self, name: &str) -> Result<u64> {
+        self.open(name)?.length()
+    }
+    /// Makes an empty volume, which must not exist. Durable after its sync and [`Storage::sync`].
+    ///
+    /// Fails with [`crate::ErrorKind::Full`] where the pool has no medium left for it.
     fn create(&self, name: &str) -> Result<Box<dyn AppendFile>>;
-    /// Goes on with a file at its end.
+    /// Goes on with a volume at its end.
     fn append(&self, name: &str) -> Result<Box<dyn AppendFile>>;
-    /// Opens a file for reading.
+    /// Opens a volume for reading. A medium that has to be fetched is fetched by the first read.
     fn open(&self, name: &str) -> Result<Arc<dyn ReadFile>>;
     /// Makes names durable.
     fn sync(&self) -> Result<()>;
-    /// What people call the file.
+    /// What people call the volume: a path, or the pool and the barcode.
     fn path(&self, name: &str) -> PathBuf;
 }
 
-/// A file that is written at its end.
+/// A volume that is written at its end.
 pub trait AppendFile: Send {
     /// Bytes in it.
     fn length(&self) -> u64;
     /// Appends all of `bytes`; after an error nobody knows how many of them are there.
-    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+    fn write(&mut self, bytes: &[u8]) -> Result<Room>;
     /// Makes all that was written durable.
     fn sync(&mut self) -> Result<()>;
     /// Cuts off what is behind `length`: only ever a tail that nobody was promised.
     fn truncate(&mut self, length: u64) -> Result<()>;
+    /// Nothing comes for a while: what a durable spool holds goes to the medium itself.
+    fn settle(&mut self) -> Result<()> {
+        self.sync()
+    }
+    /// No more will be written to this volume. Durable when it returns.
+    fn finish(&mut self) -> Result<()> {
+        self.sync()
+    }
 }
 
-/// A file that is read at any place, by any number of threads.
+/// A volume that is read at any place, by any number of threads.
 pub trait ReadFile: Send + Sync {
     /// Bytes in it now.
     fn length(&self) -> Result<u64>;
-    /// Fills `bytes` from `offset` on; less only at the end of the file.
+    /// Fills `bytes` from `offset` on; less only at the end of the volume.
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize>;
 }

@@ -2,7 +2,7 @@
 
 use format::{Frame, FrameKind, Prefix};
 
-use super::storage::{AppendFile, Storage};
+use super::storage::{AppendFile, MediumKind, MediumTraits, Room, Storage};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes that are gathered before they are written: large enough for a disk to stream, small
@@ -32,36 +32,44 @@ impl FrameParts<'_> {
 pub struct VolumeWriter {
     file: Box<dyn AppendFile>,
     name: String,
+    traits: MediumTraits,
     buffer: Vec<u8>,
+    is_low: bool,
     poisoned: bool,
 }
 
 impl VolumeWriter {
-    /// Makes the file; its name is durable when this returns.
+    /// Makes the volume; its name is durable when this returns.
     pub fn create(storage: &dyn Storage, name: &str) -> Result<VolumeWriter> {
         let mut file = storage.create(name)?;
         file.sync()?;
         storage.sync()?;
-        Ok(VolumeWriter::new(file, name))
+        Ok(VolumeWriter::new(file, name, storage.traits()))
     }
 
-    /// Goes on at the end of the file, of which what is behind `length` is cut off.
+    /// Goes on at the end of the volume, of which what is behind `length` is cut off.
     pub fn open(storage: &dyn Storage, name: &str, length: u64) -> Result<VolumeWriter> {
         let mut file = storage.append(name)?;
         if file.length() > length {
             file.truncate(length)?;
             file.sync()?;
         }
-        Ok(VolumeWriter::new(file, name))
+        Ok(VolumeWriter::new(file, name, storage.traits()))
     }
 
-    fn new(file: Box<dyn AppendFile>, name: &str) -> VolumeWriter {
-        VolumeWriter { file, name: name.to_owned(), buffer: Vec::new(), poisoned: false }
+    fn new(file: Box<dyn AppendFile>, name: &str, traits: MediumTraits) -> VolumeWriter {
+        let (name, buffer) = (name.to_owned(), Vec::new());
+        VolumeWriter { file, name, traits, buffer, is_low: false, poisoned: false }
     }
 
     /// Bytes of the volume, those included that are still gathered.
     pub fn length(&self) -> u64 {
         self.file.length() + self.buffer.len() as u64
+    }
+
+    /// The medium has given its early warning: what closes the volume still fits.
+    pub fn is_low(&self) -> bool {
+        self.is_low
     }
 
     /// Appends frames that belong together and gives the offset of the first.
@@ -82,27 +90,65 @@ impl VolumeWriter {
         Ok(Some(offset))
     }
 
-    /// Writes what is gathered.
+    /// Hands everything to whoever keeps it when this process is killed.
+    pub fn write_out(&mut self) -> Result<()> {
+        match self.traits.kind {
+            MediumKind::Disk | MediumKind::Optical => self.flush(),
+            // A part of a record, or of an object, is in this process alone.
+            MediumKind::Tape | MediumKind::Object => self.sync(),
+        }
+    }
+
+    /// Writes what is gathered, as far as whole records go.
     pub fn flush(&mut self) -> Result<()> {
         self.healthy()?;
-        if self.buffer.is_empty() {
+        let whole = self.buffer.len() - self.buffer.len() % self.traits.record_length as usize;
+        if whole == 0 {
             return Ok(());
         }
-        let written = self.file.write(&self.buffer);
-        self.buffer.clear();
+        let written = self.file.write(&self.buffer[..whole]);
+        self.buffer.drain(..whole);
         // A burst of large frames must not keep its memory for ever.
         self.buffer.shrink_to(2 * WRITE_SIZE);
         self.poisoned = written.is_err();
-        written
+        self.is_low |= written? == Room::Low;
+        Ok(())
     }
 
-    /// Writes what is gathered and makes it durable.
+    /// Writes what is gathered, filled up to a whole record, and makes it durable.
     pub fn sync(&mut self) -> Result<()> {
+        self.pad();
         self.flush()?;
         let synced = self.file.sync();
         // Linux may drop dirty pages after a failed sync: trying again would lie.
         self.poisoned = synced.is_err();
         synced
+    }
+
+    /// Nothing comes for a while: a disc can be burned.
+    pub fn settle(&mut self) -> Result<()> {
+        self.sync()?;
+        self.file.settle()
+    }
+
+    /// Nothing more will be written: a disc can be closed, a tape rewound.
+    pub fn finish(mut self) -> Result<()> {
+        self.pad();
+        self.flush()?;
+        self.file.finish()
+    }
+
+    fn pad(&mut self) {
+        let record_length = self.traits.record_length as usize;
+        let over = self.buffer.len() % record_length;
+        if over == 0 {
+            return;
+        }
+        let gap = record_length - over;
+        // Too few bytes for a frame: the padding goes on through the next record.
+        let gap = if gap < Prefix::LEN { gap + record_length } else { gap };
+        let zeros = vec![0; gap - Prefix::LEN];
+        Frame::encode(FrameKind::Padding, &[], &zeros, &mut self.buffer);
     }
 
     fn healthy(&self) -> Result<()> {

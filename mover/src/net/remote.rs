@@ -434,9 +434,15 @@ impl ReadStore for RemoteStore {
         })
     }
 
-    fn lookup_blocks(&self, identities: &[BlockIdentity]) -> Result<Vec<Option<BlockPlace>>> {
-        let request =
-            Request::LookupBlocks { identities: identities.iter().map(|id| id.0).collect() };
+    fn lookup_blocks(
+        &self,
+        identities: &[BlockIdentity],
+        pools: &[String],
+    ) -> Result<Vec<Option<BlockPlace>>> {
+        let request = Request::LookupBlocks {
+            identities: identities.iter().map(|id| id.0).collect(),
+            pools: pools.to_vec(),
+        };
         match self.ask(&request, &[])? {
             (Reply::Blocks { blocks }, _) if blocks.len() == identities.len() => {
                 let place = |(chunk, ordinal, length)| {

@@ -439,7 +439,7 @@ fn a_server_that_lies_is_an_error_and_no_more() {
             store.component(&format::Digest([0; 32])).is_err(),
             store.chunk_places(&[chunk]).is_err(),
             store.read_chunk(&chunk).is_err(),
-            store.lookup_blocks(&[format::BlockIdentity([0; 32])]).is_err(),
+            store.lookup_blocks(&[format::BlockIdentity([0; 32])], &[]).is_err(),
             store.volume_chunks(1).is_err(),
             store.faults().is_err(),
         ];

@@ -96,7 +96,7 @@ impl StoreBlocks {
 impl KnownBlocks for StoreBlocks {
     fn expect(&mut self, identities: &[BlockIdentity]) -> Result<()> {
         self.answers.clear();
-        let places = self.store.lookup_blocks(identities)?;
+        let places = self.store.lookup_blocks(identities, &[])?;
         for (identity, place) in identities.iter().zip(places) {
             let place = place.map(|crate::store::BlockPlace { chunk, ordinal, length }| {
                 BlockPlace { chunk, ordinal, length }

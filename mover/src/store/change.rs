@@ -48,6 +48,7 @@ impl Change {
             FrameKind::RunFooter => Change::Run(RunFooter::decode(frame.body)?.header),
             FrameKind::VolumeLabel
             | FrameKind::VolumeFooter
+            | FrameKind::Padding
             | FrameKind::ChunkHeader
             | FrameKind::ChunkFooter => return Ok(None),
         }))

@@ -7,6 +7,17 @@ use std::time::Duration;
 use crate::ambient::{Clock, Random, SystemClock, SystemRandom};
 use crate::media::{DiskStorage, Storage};
 
+/// A pool beside the home pool.
+#[derive(Clone, Debug)]
+pub struct PoolConfig {
+    /// Its name, by which rules and chunks' contexts call it.
+    pub name: String,
+    /// Its media.
+    pub storage: Arc<dyn Storage>,
+    /// Bytes at which a volume ends, if its medium does not end before.
+    pub volume_size: u64,
+}
+
 /// Where a store is, and how it is written.
 #[derive(Clone)]
 pub struct StoreConfig {
@@ -20,8 +31,10 @@ pub struct StoreConfig {
     pub commit_interval: Duration,
     /// Bytes of catalog that each connection keeps in memory, at most.
     pub cache_size: u64,
-    /// What the volumes lie on; none is the folder `volumes` of the store.
+    /// What the volumes of the home pool lie on; none is the folder `volumes` of the store.
     pub storage: Option<Arc<dyn Storage>>,
+    /// The pools beside the home pool.
+    pub pools: Vec<PoolConfig>,
     /// Tells when a commit is due.
     pub clock: Arc<dyn Clock>,
     /// Makes a new store's identity.
@@ -38,6 +51,7 @@ impl StoreConfig {
             commit_interval: Duration::from_secs(5),
             cache_size: 16 << 20,
             storage: None,
+            pools: Vec::new(),
             clock: Arc::new(SystemClock::start()),
             random: Arc::new(SystemRandom),
         }

@@ -40,8 +40,13 @@ pub trait ReadStore: Send + Sync {
     fn read_chunk(&self, chunk: &ChunkId) -> Result<StoredChunk>;
     /// Checks every checksum of a chunk, and that header and footer are its own.
     fn verify_chunk(&self, chunk: &ChunkId) -> Result<ChunkFooter>;
-    /// Where blocks lie, in the order of the question.
-    fn lookup_blocks(&self, identities: &[BlockIdentity]) -> Result<Vec<Option<BlockPlace>>>;
+    /// Where blocks lie, in the order of the question: those alone that lie in every one of
+    /// `pools`; none is the home pool.
+    fn lookup_blocks(
+        &self,
+        identities: &[BlockIdentity],
+        pools: &[String],
+    ) -> Result<Vec<Option<BlockPlace>>>;
     /// All volumes.
     fn volumes(&self) -> Result<Vec<VolumeRecord>>;
     /// The chunks of a volume, in order of their places.
@@ -203,8 +208,12 @@ impl ReadStore for Store {
         Store::verify_chunk(self, chunk)
     }
 
-    fn lookup_blocks(&self, identities: &[BlockIdentity]) -> Result<Vec<Option<BlockPlace>>> {
-        Store::lookup_blocks(self, identities)
+    fn lookup_blocks(
+        &self,
+        identities: &[BlockIdentity],
+        pools: &[String],
+    ) -> Result<Vec<Option<BlockPlace>>> {
+        Store::lookup_blocks(self, identities, pools)
     }
 
     fn volumes(&self) -> Result<Vec<VolumeRecord>> {

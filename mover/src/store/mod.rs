@@ -28,6 +28,7 @@ mod failpoint;
 mod lock;
 mod change;
 mod catalog;
+mod shelf;
 mod volumes;
 mod recovery;
 mod walk;
@@ -38,7 +39,7 @@ mod find;
 mod writer;
 mod interface;
 
-pub use config::StoreConfig;
+pub use config::{PoolConfig, StoreConfig};
 pub use failpoint::FAIL_POINTS;
 pub use interface::{ArchiveProof, ReadStore, Traffic, WriteStore};
 pub use open::Store;
@@ -47,6 +48,7 @@ pub use record::{
     StoredChunk, StreamEnd, VolumeRecord,
 };
 pub use recovery::rebuild;
+pub use shelf::HOME_POOL;
 pub use writer::StoreWriter;
 
 #[cfg(test)]

@@ -7,17 +7,18 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use format::{FrameKind, KeyGroup, StoreId};
 
-use super::catalog::{Catalog, Place, Pool, query};
+use super::catalog::{Catalog, Connections, Place, query};
 use super::change::Change;
 use super::config::StoreConfig;
 use super::lock::{self, Attempt};
 use super::overlay::Overlay;
 use super::record::Fault;
 use super::recovery::{Recovery, is_in_step, open_catalog};
+use super::shelf::{HOME_POOL, Shelf};
 use super::volumes;
 use super::writer::label;
 use crate::ambient::random_bytes;
-use crate::media::{FrameParts, Storage, VolumeReader, VolumeWriter, volume_file, volume_number};
+use crate::media::{FrameParts, VolumeReader, VolumeWriter, volume_file, volume_number};
 use crate::{Error, ErrorKind, Result};
 
 /// A store that is read, by any number of threads. It sees what is committed; only
@@ -26,8 +27,8 @@ use crate::{Error, ErrorKind, Result};
 pub struct Store {
     pub(super) id: StoreId,
     pub(super) path: PathBuf,
-    pub(super) storage: Arc<dyn Storage>,
-    pub(super) pool: Pool,
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) connections: Connections,
     pub(super) readers: Mutex<HashMap<u32, VolumeReader>>,
     pub(super) overlay: RwLock<Overlay>,
     /// What was wrong with labels when the store was opened.
@@ -57,7 +58,7 @@ impl Store {
         let mut volume = VolumeWriter::create(storage.as_ref(), &volume_file(1))?;
         let mut body = Vec::new();
         group.encode(&mut body);
-        let label = label(id, 1, config.clock.now());
+        let label = label(id, 1, config.clock.now(), HOME_POOL);
         let parts = |kind, body| FrameParts { kind, body, payload: &[] };
         let frames = [parts(FrameKind::VolumeLabel, &label), parts(FrameKind::KeyGroup, &body)];
         volume.append(&frames, u64::MAX)?.expect("nothing passes the largest offset");
@@ -66,7 +67,7 @@ impl Store {
         let mut catalog = Catalog::create(&place, id, config.cache_size)?;
         let mut indexing = catalog.begin()?;
         indexing.apply(&Change::Group(group.clone()))?;
-        indexing.volume(1, volume.length(), false)?;
+        indexing.volume(1, HOME_POOL, volume.length(), false)?;
         indexing.commit()?;
         Ok(id)
     }
@@ -74,78 +75,76 @@ impl Store {
     /// Opens a store for reading, beside its writer where there is one.
     pub fn open(config: &StoreConfig) -> Result<Store> {
         look_at(config)?;
-        let storage = config.storage();
-        let lengths = volumes::lengths(&storage)?;
-        let (id, label_faults) = volumes::identify(&storage, &lengths)?;
-        let pool = readable(config, &storage, id, &lengths)?;
-        Ok(Store::new(config, storage, id, pool, label_faults))
+        let shelf = Shelf::new(config);
+        let lengths = shelf.lengths()?;
+        let (id, label_faults) = volumes::identify(&shelf, &lengths)?;
+        let connections = readable(config, &shelf, id, &lengths)?;
+        Ok(Store::new(config, shelf, id, connections, label_faults))
     }
 
     pub(super) fn new(
         config: &StoreConfig,
-        storage: Arc<dyn Storage>,
+        shelf: Arc<Shelf>,
         id: StoreId,
-        pool: Pool,
+        connections: Connections,
         label_faults: Vec<Fault>,
     ) -> Store {
         let path = config.path.clone();
         let (readers, overlay) = (Mutex::default(), RwLock::default());
-        Store { id, path, storage, pool, readers, overlay, label_faults }
+        Store { id, path, shelf, connections, readers, overlay, label_faults }
     }
 }
 
 /// A catalog in step with the volumes, as good as it can be had.
 fn readable(
     config: &StoreConfig,
-    storage: &Arc<dyn Storage>,
+    shelf: &Arc<Shelf>,
     id: StoreId,
     lengths: &BTreeMap<u32, u64>,
-) -> Result<Pool> {
+) -> Result<Connections> {
     let (path, cache_size) = (config.catalog(), config.cache_size);
-    let pool = Pool::open(&path, id, cache_size);
-    if let Some(pool) = pool {
-        if is_in_step(&pool.with(query::volumes)?, lengths) {
-            return Ok(pool);
+    if let Some(known) = Connections::open(&path, id, cache_size) {
+        if is_in_step(shelf, &known.with(query::volumes)?, lengths) {
+            return Ok(known);
         }
         return match lock::acquire(&config.lock(), lock::RECOVERY, config.clock.as_ref())? {
             // The lengths may be those of a moment ago: now nobody writes.
-            Attempt::Held(_lock) => match recovered(config, storage, id) {
+            Attempt::Held(_lock) => match recovered(config, shelf, id) {
                 // What was acknowledged is in the catalog as it is; the rest can wait for room.
-                Err(error) if error.kind() == ErrorKind::Full => Ok(pool),
+                Err(error) if error.kind() == ErrorKind::Full => Ok(known),
                 recovered => recovered,
             },
             // The writer is ahead of what it has committed, as it should be.
-            Attempt::Busy(_) => Ok(pool),
-            Attempt::Unwritable(_) => in_memory(config, storage, id, lengths),
+            Attempt::Busy(_) => Ok(known),
+            Attempt::Unwritable(_) => in_memory(config, shelf, id, lengths),
         };
     }
     match lock::acquire(&config.lock(), lock::RECOVERY, config.clock.as_ref())? {
-        Attempt::Held(_lock) => recovered(config, storage, id),
+        Attempt::Held(_lock) => recovered(config, shelf, id),
         Attempt::Busy(error) => Err(error.way_out("its catalog is being made; try again later")),
-        Attempt::Unwritable(_) => in_memory(config, storage, id, lengths),
+        Attempt::Unwritable(_) => in_memory(config, shelf, id, lengths),
     }
 }
 
-fn recovered(config: &StoreConfig, storage: &Arc<dyn Storage>, id: StoreId) -> Result<Pool> {
-    let lengths = volumes::lengths(storage)?;
-    drop(open_catalog(config, storage, id, &lengths)?);
-    let pool = Pool::new(Place::File(config.catalog()), config.cache_size);
-    Ok(pool)
+fn recovered(config: &StoreConfig, shelf: &Shelf, id: StoreId) -> Result<Connections> {
+    let lengths = shelf.lengths()?;
+    drop(open_catalog(config, shelf, id, &lengths)?);
+    Ok(Connections::new(Place::File(config.catalog()), config.cache_size))
 }
 
 pub(super) fn in_memory(
     config: &StoreConfig,
-    storage: &Arc<dyn Storage>,
+    shelf: &Shelf,
     store: StoreId,
     lengths: &BTreeMap<u32, u64>,
-) -> Result<Pool> {
+) -> Result<Connections> {
     // Each has a name of its own: the name alone is what its connections share.
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let place = Place::Memory(format!("mover-{}-{count}", std::process::id()));
     let mut catalog = Catalog::create(&place, store, config.cache_size)?;
-    Recovery { storage, lengths, writable: false, vouched: false }.run(&mut catalog)?;
-    Ok(Pool::memory(place, config.cache_size, catalog))
+    Recovery { shelf, lengths, writable: false, vouched: false }.run(&mut catalog)?;
+    Ok(Connections::memory(place, config.cache_size, catalog))
 }
 
 /// Refuses what is no store, and says what it is instead.

@@ -8,25 +8,26 @@ use super::record::BlockPlace;
 
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
-    blocks: HashMap<BlockIdentity, BlockPlace>,
-    chunks: HashSet<ChunkId>,
+    /// By pool, as the shelf counts them.
+    blocks: HashMap<(BlockIdentity, usize), BlockPlace>,
+    chunks: HashSet<(ChunkId, usize)>,
 }
 
 impl Overlay {
-    pub(super) fn add(&mut self, chunk: ChunkId, blocks: &[BlockEntry]) {
-        self.chunks.insert(chunk);
+    pub(super) fn add(&mut self, chunk: ChunkId, pool: usize, blocks: &[BlockEntry]) {
+        self.chunks.insert((chunk, pool));
         for BlockEntry { ordinal, length, identity } in blocks {
             let place = BlockPlace { chunk, ordinal: *ordinal, length: *length };
-            self.blocks.entry(*identity).or_insert(place);
+            self.blocks.entry((*identity, pool)).or_insert(place);
         }
     }
 
-    pub(super) fn block(&self, identity: &BlockIdentity) -> Option<BlockPlace> {
-        self.blocks.get(identity).copied()
+    pub(super) fn block(&self, identity: &BlockIdentity, pool: usize) -> Option<BlockPlace> {
+        self.blocks.get(&(*identity, pool)).copied()
     }
 
-    pub(super) fn has_chunk(&self, chunk: &ChunkId) -> bool {
-        self.chunks.contains(chunk)
+    pub(super) fn has_chunk(&self, chunk: &ChunkId, pool: usize) -> bool {
+        self.chunks.contains(&(*chunk, pool))
     }
 
     pub(super) fn block_count(&self) -> usize {

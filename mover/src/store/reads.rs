@@ -13,7 +13,7 @@ use super::record::{
     ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, SessionRecord, StoredChunk, StreamEnd,
     VolumeRecord,
 };
-use super::volumes;
+use super::shelf::HOME_POOL;
 use crate::media::{FrameBytes, Payloads, Scan, Scanned, VolumeReader, volume_file};
 use crate::{Error, ErrorKind, Result};
 
@@ -33,7 +33,7 @@ impl Store {
 
     /// Its key groups, each in its latest revision, in order of first appearance.
     pub fn groups(&self) -> Result<Vec<KeyGroup>> {
-        self.pool.with(query::groups)
+        self.connections.with(query::groups)
     }
 
     /// The key group to write under.
@@ -46,12 +46,13 @@ impl Store {
 
     /// All archives in order of first appearance, unfinished and dropped ones too.
     pub fn archives(&self) -> Result<Vec<ArchiveRecord>> {
-        self.pool.with(|connection| query::archives(connection, None))
+        self.connections.with(|connection| query::archives(connection, None))
     }
 
     /// One archive.
     pub fn archive(&self, archive: &ArchiveId) -> Result<ArchiveRecord> {
-        let found = self.pool.with(|connection| query::archives(connection, Some(archive)))?.pop();
+        let found =
+            self.connections.with(|connection| query::archives(connection, Some(archive)))?.pop();
         found.ok_or_else(|| {
             let message = format!("no archive {archive} in store {}", self.path.display());
             Error::new(ErrorKind::Missing, message)
@@ -60,12 +61,13 @@ impl Store {
 
     /// Where the streams of an archive end; of an unfinished one too.
     pub fn stream_ends(&self, archive: &ArchiveId) -> Result<Vec<StreamEnd>> {
-        self.pool.with(|connection| query::stream_ends(connection, archive))
+        self.connections.with(|connection| query::stream_ends(connection, archive))
     }
 
     /// A session's header.
     pub fn session(&self, session: &SessionId) -> Result<SessionHeader> {
-        let found = self.pool.with(|connection| query::sessions(connection, Some(session)))?;
+        let found =
+            self.connections.with(|connection| query::sessions(connection, Some(session)))?;
         found.into_iter().next().map(|record| record.header).ok_or_else(|| {
             let message = format!("no header of session {session} is readable");
             Error::new(ErrorKind::Missing, message)
@@ -74,12 +76,12 @@ impl Store {
 
     /// All sessions in order of appearance.
     pub fn sessions(&self) -> Result<Vec<SessionRecord>> {
-        self.pool.with(|connection| query::sessions(connection, None))
+        self.connections.with(|connection| query::sessions(connection, None))
     }
 
     /// A component's bytes, from the first copy whose digest is right.
     pub fn component(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let places = self.pool.with(|connection| query::components(connection, digest))?;
+        let places = self.connections.with(|connection| query::components(connection, digest))?;
         let missing = || Error::new(ErrorKind::Missing, format!("no component {digest}"));
         let mut failure = None;
         for (volume, offset, length) in places {
@@ -99,9 +101,17 @@ impl Store {
         Err(failure.unwrap_or_else(missing))
     }
 
-    /// Where a chunk lies; none where it is not known.
+    /// Where a chunk lies, or one of its copies: the one that is quickest to read. None where it is
+    /// not known.
     pub fn chunk_place(&self, chunk: &ChunkId) -> Result<Option<ChunkPlace>> {
-        self.pool.with(|connection| query::chunk(connection, chunk))
+        Ok(self.copies(chunk)?.into_iter().next())
+    }
+
+    /// Where all copies of a chunk lie, those first that are quicker to read.
+    pub fn copies(&self, chunk: &ChunkId) -> Result<Vec<ChunkPlace>> {
+        let mut places = self.connections.with(|connection| query::chunk(connection, chunk))?;
+        places.sort_by_key(|place| self.shelf.reach(place.volume));
+        Ok(places)
     }
 
     /// How many chunks of the ranges are not known, as far as they are committed.
@@ -109,23 +119,26 @@ impl Store {
         let lacks = |connection: &rusqlite::Connection, range: &ChunkRange| {
             Ok(range.count.saturating_sub(query::count_of(connection, range)?))
         };
-        self.pool.with(|connection| ranges.iter().map(|range| lacks(connection, range)).sum())
+        self.connections
+            .with(|connection| ranges.iter().map(|range| lacks(connection, range)).sum())
     }
 
     /// Reads a chunk; its footer is not looked at.
     pub fn read_chunk(&self, chunk: &ChunkId) -> Result<StoredChunk> {
-        let place = self.known_place(chunk)?;
-        let (header, frame) = self.chunk_header(&place)?;
-        let context = self.context(&header, &place)?;
-        Ok(StoredChunk { header, context, payload: frame.into_payload(), place })
+        self.with_any_copy(chunk, |place| {
+            let (header, frame) = self.chunk_header(&place)?;
+            let context = self.context(&header, &place)?;
+            Ok(StoredChunk { header, context, payload: frame.into_payload(), place })
+        })
     }
 
     /// Checks every checksum of a chunk, and that header and footer are its own.
     pub fn verify_chunk(&self, chunk: &ChunkId) -> Result<ChunkFooter> {
-        let place = self.known_place(chunk)?;
-        let (header, _) = self.chunk_header(&place)?;
-        self.context(&header, &place)?;
-        self.footer(&place)
+        self.with_any_copy(chunk, |place| {
+            let (header, _) = self.chunk_header(&place)?;
+            self.context(&header, &place)?;
+            self.footer(&place)
+        })
     }
 
     /// Reads all of a volume that the catalog knows, and gives what is damaged in it.
@@ -150,32 +163,48 @@ impl Store {
 
     /// A chunk's footer.
     pub fn chunk_footer(&self, chunk: &ChunkId) -> Result<ChunkFooter> {
-        self.footer(&self.known_place(chunk)?)
+        self.with_any_copy(chunk, |place| self.footer(&place))
     }
 
-    /// Where a block lies, committed or just appended.
-    pub fn lookup_block(&self, identity: &BlockIdentity) -> Result<Option<BlockPlace>> {
-        let appended = self.overlay.read().expect("no holder panics").block(identity);
-        if appended.is_some() {
-            return Ok(appended);
-        }
-        self.pool.with(|connection| query::block(connection, identity))
-    }
-
-    /// Where blocks lie, in the order of the question.
-    pub fn lookup_blocks(&self, identities: &[BlockIdentity]) -> Result<Vec<Option<BlockPlace>>> {
+    /// Where blocks lie, committed or just appended, in the order of the question. Only those that
+    /// lie in every one of `pools` are found, so that an archive never comes to need a medium that
+    /// no rule sends it to; none is the home pool.
+    pub fn lookup_blocks(
+        &self,
+        identities: &[BlockIdentity],
+        pools: &[String],
+    ) -> Result<Vec<Option<BlockPlace>>> {
+        let names = if pools.is_empty() { &[HOME_POOL.to_owned()] } else { pools };
+        let pools: Vec<usize> =
+            names.iter().map(|name| self.shelf.pool(name)).collect::<Result<_>>()?;
+        let (first, others) = pools.split_first().expect("the home pool at least");
         let mut places: Vec<Option<BlockPlace>> = {
             let overlay = self.overlay.read().expect("no holder panics");
-            identities.iter().map(|identity| overlay.block(identity)).collect()
+            let place = |identity| {
+                let place: BlockPlace = overlay.block(identity, *first)?;
+                others.iter().all(|pool| overlay.has_chunk(&place.chunk, *pool)).then_some(place)
+            };
+            identities.iter().map(place).collect()
         };
-        self.pool.with(|connection| {
+        self.connections.with(|connection| {
             // One snapshot, and one round of locks, for all of them.
             let transaction = connection.unchecked_transaction();
             let _transaction = transaction
                 .map_err(|cause| super::catalog::failed("reading the catalog", cause))?;
             for (identity, place) in identities.iter().zip(&mut places) {
                 if place.is_none() {
-                    *place = query::block(connection, identity)?;
+                    let found = query::block(connection, identity, &names[0])?;
+                    *place = match found {
+                        Some(found) if !others.is_empty() => {
+                            let copies = query::chunk(connection, &found.chunk)?;
+                            let is_in = |pool: &usize| {
+                                let mut copies = copies.iter();
+                                copies.any(|copy| self.shelf.pool_of(copy.volume) == Some(*pool))
+                            };
+                            others.iter().all(is_in).then_some(found)
+                        }
+                        found => found,
+                    };
                 }
             }
             Ok(())
@@ -185,16 +214,19 @@ impl Store {
 
     /// All volumes, as the catalog knows them and as they are.
     pub fn volumes(&self) -> Result<Vec<VolumeRecord>> {
-        let rows = self.pool.with(|connection| {
-            let count =
-                |row: query::VolumeRow| Ok((row, query::chunk_count(connection, row.number)?));
+        let rows = self.connections.with(|connection| {
+            let count = |row: query::VolumeRow| {
+                let count = query::chunk_count(connection, row.number)?;
+                Ok((row, count))
+            };
             query::volumes(connection)?.into_iter().map(count).collect::<Result<Vec<_>>>()
         })?;
-        let mut lengths = volumes::lengths(&self.storage)?;
+        let mut lengths = self.shelf.lengths()?;
         let mut records = Vec::new();
         for (row, chunk_count) in rows {
             records.push(VolumeRecord {
                 number: row.number,
+                pool: row.pool,
                 file: volume_file(row.number),
                 length: lengths.remove(&row.number).unwrap_or(0),
                 indexed_length: row.indexed_length,
@@ -207,6 +239,7 @@ impl Store {
             let (indexed_length, closed, chunk_count) = (0, false, 0);
             records.push(VolumeRecord {
                 number,
+                pool: self.shelf.pool_name(number).to_owned(),
                 file,
                 length,
                 indexed_length,
@@ -220,12 +253,12 @@ impl Store {
 
     /// The chunks of a volume, in order of their places.
     pub fn volume_chunks(&self, volume: u32) -> Result<Vec<ChunkPlace>> {
-        self.pool.with(|connection| query::volume_chunks(connection, volume))
+        self.connections.with(|connection| query::volume_chunks(connection, volume))
     }
 
     /// All that is known to be wrong with the volumes.
     pub fn faults(&self) -> Result<Vec<Fault>> {
-        let mut faults = self.pool.with(query::faults)?;
+        let mut faults = self.connections.with(query::faults)?;
         for fault in &self.label_faults {
             let known = |other: &Fault| (other.volume, other.offset) == (fault.volume, 0);
             if !faults.iter().any(known) {
@@ -236,11 +269,24 @@ impl Store {
         Ok(faults)
     }
 
-    fn known_place(&self, chunk: &ChunkId) -> Result<ChunkPlace> {
-        self.chunk_place(chunk)?.ok_or_else(|| {
+    /// Does something with the first copy of a chunk that lets it; the error is that of the
+    /// first one that did not.
+    fn with_any_copy<T>(
+        &self,
+        chunk: &ChunkId,
+        what: impl Fn(ChunkPlace) -> Result<T>,
+    ) -> Result<T> {
+        let mut failure = None;
+        for place in self.copies(chunk)? {
+            match what(place) {
+                Ok(done) => return Ok(done),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        Err(failure.unwrap_or_else(|| {
             let message = format!("{chunk} is not in store {}", self.path.display());
             Error::new(ErrorKind::Missing, message)
-        })
+        }))
     }
 
     fn chunk_header(&self, place: &ChunkPlace) -> Result<(ChunkHeader, FrameBytes)> {
@@ -258,7 +304,8 @@ impl Store {
             ContextPlace::Here(context) => return Ok(context.clone()),
             ContextPlace::Run(number) => *number,
         };
-        let found = self.pool.with(|connection| query::run(connection, &header.chunk, number))?;
+        let found =
+            self.connections.with(|connection| query::run(connection, &header.chunk, number))?;
         let run = found.filter(|run| run.context.chain.len() == header.stages.len());
         run.map(|run| run.context).ok_or_else(|| {
             let message = format!("no header of its run {number} is readable");
@@ -291,7 +338,7 @@ impl Store {
         if let Some(reader) = readers.get(&volume) {
             return Ok(reader.clone());
         }
-        let reader = VolumeReader::open(self.storage.as_ref(), &volume_file(volume))?;
+        let reader = self.shelf.reader(volume)?;
         if readers.len() >= READERS_MAX {
             readers.clear();
         }

@@ -97,6 +97,8 @@ pub struct BlockPlace {
 pub struct VolumeRecord {
     /// Its number.
     pub number: u32,
+    /// The name of its pool.
+    pub pool: String,
     /// Its file.
     pub file: String,
     /// Bytes of the file now.

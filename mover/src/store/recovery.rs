@@ -2,9 +2,8 @@
 //!
 //! Runs under the lock, or, where a store cannot be written, on a catalog in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use format::StoreId;
 
@@ -13,14 +12,15 @@ use super::config::StoreConfig;
 use super::failpoint::{self, reach};
 use super::lock::{self, Attempt};
 use super::record::Rebuilt;
+use super::shelf::Shelf;
 use super::volumes;
 use super::walk::{Tail, walk};
-use crate::media::{Storage, VolumeReader, VolumeWriter, volume_file};
+use crate::media::{MediumKind, VolumeReader, VolumeWriter, volume_file};
 use crate::{Error, ErrorKind, Result};
 
 /// What a recovery has to know.
 pub(super) struct Recovery<'a> {
-    pub(super) storage: &'a Arc<dyn Storage>,
+    pub(super) shelf: &'a Shelf,
     pub(super) lengths: &'a BTreeMap<u32, u64>,
     /// Volumes may be synced and cut.
     pub(super) writable: bool,
@@ -29,87 +29,122 @@ pub(super) struct Recovery<'a> {
 }
 
 /// Whether the catalog knows all that the volume files hold, and nothing else.
-pub(super) fn is_in_step(rows: &[VolumeRow], lengths: &BTreeMap<u32, u64>) -> bool {
+pub(super) fn is_in_step(shelf: &Shelf, rows: &[VolumeRow], lengths: &BTreeMap<u32, u64>) -> bool {
     let known: BTreeMap<u32, u64> =
         rows.iter().map(|row| (row.number, row.indexed_length)).collect();
     let known = |number: &u32| known.get(number).copied().unwrap_or(0);
+    let is_there = |row: &VolumeRow| row.indexed_length == 0 || lengths.contains_key(&row.number);
     lengths.iter().all(|(number, length)| known(number) == *length)
-        && rows.iter().all(|row| row.indexed_length == 0 || lengths.contains_key(&row.number))
+        && rows.iter().all(|row| is_there(row) || !is_missed(shelf, row))
+}
+
+/// A volume that is not there ought to be: a cartridge on a shelf is not missed, and nothing is
+/// known of a pool that this machine is not told of.
+fn is_missed(shelf: &Shelf, row: &VolumeRow) -> bool {
+    let pool = shelf.pool(&row.pool);
+    pool.is_ok_and(|pool| shelf.traits(pool).kind == MediumKind::Disk)
 }
 
 impl Recovery<'_> {
     /// Indexes what the catalog does not know, and forgets what is lost. Gives chunks found.
     pub(super) fn run(&self, catalog: &mut Catalog) -> Result<u64> {
         let rows = query::volumes(&catalog.connection)?;
-        let indexing = catalog.begin()?;
+        let mut indexing = catalog.begin()?;
+        self.shelf.pools().iter().try_for_each(|pool| indexing.know_pool(&pool.name))?;
         for row in &rows {
             let length = self.lengths.get(&row.number).copied();
-            if length.unwrap_or(0) < row.indexed_length {
-                indexing.cut(row.number, length, row.indexed_length)?;
+            let is_away = length.is_none() && !is_missed(self.shelf, row);
+            if length.unwrap_or(0) < row.indexed_length && !is_away {
+                indexing.cut((row.number, &row.pool), length, row.indexed_length)?;
             }
         }
         indexing.commit()?;
-        let last = self.lengths.keys().next_back().copied();
+        let last = self.last_of_pools();
         let faults = query::faults(&catalog.connection)?;
         let mut chunks = 0;
-        for (number, length) in self.lengths {
+        let mut volumes: Vec<_> = self.lengths.iter().collect();
+        // The home pool first, as its headers were written first: rows come in the same order.
+        volumes.sort_by_key(|(number, _)| (self.shelf.pool_of(**number), **number));
+        for (number, length) in volumes {
             let row = rows.iter().find(|row| row.number == *number);
             let from = row.map_or(0, |row| row.indexed_length);
             if *length > from {
                 // A file that came back may have been acknowledged whole before it was missed.
                 let is_back = from == 0 && faults.iter().any(|fault| fault.volume == *number);
-                let tail = match (Some(*number) == last, self.vouched && !is_back) {
+                let can_truncate = self.can_truncate(*number);
+                let vouched = self.vouched && !is_back && can_truncate;
+                let tail = match (last.contains(number), vouched) {
                     (false, _) => Tail::Synced,
                     (true, true) => Tail::Unacknowledged,
                     (true, false) => Tail::Unknown,
                 };
-                chunks += self.volume(catalog, *number, from, tail)?;
+                match self.volume(catalog, *number, from, tail) {
+                    Ok(found) => chunks += found,
+                    // On a shelf, or in a drive that does not answer: what lies behind was never
+                    // acknowledged, and is looked at when the volume is at hand.
+                    Err(_) if from > 0 && !self.shelf.is_at_hand(*number) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(chunks)
     }
 
     fn volume(&self, catalog: &mut Catalog, number: u32, from: u64, tail: Tail) -> Result<u64> {
-        let file = volume_file(number);
+        let (file, storage) = (volume_file(number), self.shelf.storage(number)?);
         if self.writable {
             // What a killed writer left may not be durable yet; the catalog must not outrun it.
-            self.storage.append(&file)?.sync()?;
-            self.storage.sync()?;
+            storage.append(&file)?.sync()?;
+            storage.sync()?;
         }
-        let reader = VolumeReader::open(self.storage.as_ref(), &file)?;
-        let walked = walk(catalog, reader, number, from, tail)?;
+        let reader = VolumeReader::open(storage.as_ref(), &file)?;
+        let pool = self.shelf.pool_name(number);
+        let walked = walk(catalog, reader, (number, pool), from, tail)?;
         reach(failpoint::RECOVERY_INDEXED)?;
         if self.writable && tail == Tail::Unacknowledged {
-            VolumeWriter::open(self.storage.as_ref(), &file, walked.length)?;
+            VolumeWriter::open(storage.as_ref(), &file, walked.length)?;
             reach(failpoint::RECOVERY_TRUNCATED)?;
         }
         Ok(walked.chunks)
+    }
+
+    /// The volumes that may have been written to when their writer was killed.
+    fn last_of_pools(&self) -> BTreeSet<u32> {
+        let mut last = BTreeMap::new();
+        for number in self.lengths.keys() {
+            last.insert(self.shelf.pool_of(*number), *number);
+        }
+        last.into_values().collect()
+    }
+
+    fn can_truncate(&self, number: u32) -> bool {
+        self.shelf.pool_of(number).is_some_and(|pool| self.shelf.traits(pool).can_truncate)
     }
 }
 
 /// Opens the catalog of a store whose lock is held, in step with its volumes.
 pub(super) fn open_catalog(
     config: &StoreConfig,
-    storage: &Arc<dyn Storage>,
+    shelf: &Shelf,
     store: StoreId,
     lengths: &BTreeMap<u32, u64>,
 ) -> Result<Catalog> {
     let path = config.catalog();
     let opened = Catalog::open(&path, store, config.cache_size)?;
     let Some(mut catalog) = opened else {
-        make_catalog(config, storage, store, lengths)?;
+        make_catalog(config, shelf, store, lengths)?;
         let opened = Catalog::open(&path, store, config.cache_size)?;
         return opened
             .ok_or_else(|| Error::new(ErrorKind::Io, format!("{} vanished", path.display())));
     };
-    Recovery { storage, lengths, writable: true, vouched: true }.run(&mut catalog)?;
+    Recovery { shelf, lengths, writable: true, vouched: true }.run(&mut catalog)?;
     Ok(catalog)
 }
 
 /// Makes the catalog anew beside its place, and moves it there when it is whole.
 fn make_catalog(
     config: &StoreConfig,
-    storage: &Arc<dyn Storage>,
+    shelf: &Shelf,
     store: StoreId,
     lengths: &BTreeMap<u32, u64>,
 ) -> Result<u64> {
@@ -117,7 +152,7 @@ fn make_catalog(
     let fresh = beside(&path, ".new");
     discard(&fresh)?;
     let mut catalog = Catalog::create(&Place::File(fresh.clone()), store, config.cache_size)?;
-    let recovery = Recovery { storage, lengths, writable: true, vouched: false };
+    let recovery = Recovery { shelf, lengths, writable: true, vouched: false };
     let chunks = recovery.run(&mut catalog)?;
     catalog.settle()?;
     drop(catalog);
@@ -163,10 +198,10 @@ pub fn rebuild(config: &StoreConfig) -> Result<Rebuilt> {
         Attempt::Held(lock) => lock,
         Attempt::Busy(error) | Attempt::Unwritable(error) => return Err(error),
     };
-    let storage = config.storage();
-    let lengths = volumes::lengths(&storage)?;
-    let (store, _) = volumes::identify(&storage, &lengths)?;
-    let chunks = make_catalog(config, &storage, store, &lengths)?;
+    let shelf = Shelf::new(config);
+    let lengths = shelf.lengths()?;
+    let (store, _) = volumes::identify(&shelf, &lengths)?;
+    let chunks = make_catalog(config, &shelf, store, &lengths)?;
     let catalog = Catalog::open(&config.catalog(), store, config.cache_size)?;
     let catalog = catalog.expect("it was just made, under the lock");
     let faults = query::faults(&catalog.connection)?;

@@ -1,12 +1,12 @@
-//! The volumes of a store as files: which there are, and what their labels say.
+//! What the labels of a store's volumes say.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use format::{FrameKind, Prefix, StoreId, VolumeLabel};
 
 use super::record::{Fault, FaultKind};
-use crate::media::{Storage, VolumeReader, volume_file, volume_number};
+use super::shelf::Shelf;
+use crate::media::VolumeReader;
 use crate::{Error, ErrorKind, Result};
 
 /// A volume's label, as a frame.
@@ -15,32 +15,26 @@ pub(super) fn label(reader: &VolumeReader) -> Result<VolumeLabel> {
     VolumeLabel::decode(frame.body()).map_err(|cause| reader.unreadable(0, cause))
 }
 
-/// Lengths of all volume files, by number.
-pub(super) fn lengths(storage: &Arc<dyn Storage>) -> Result<BTreeMap<u32, u64>> {
-    let mut lengths = BTreeMap::new();
-    for number in storage.list()?.iter().filter_map(|name| volume_number(name)) {
-        lengths.insert(number, storage.open(&volume_file(number))?.length()?);
-    }
-    Ok(lengths)
-}
-
 /// The store that the labels name, and the labels that cannot be read.
 ///
 /// One label of a newer format or of another store refuses them all; damage is told only where
 /// no label is left.
 pub(super) fn identify(
-    storage: &Arc<dyn Storage>,
+    shelf: &Shelf,
     lengths: &BTreeMap<u32, u64>,
 ) -> Result<(StoreId, Vec<Fault>)> {
+    // What has to be fetched is looked at when it is, unless nothing else is left.
+    let at_hand = |(number, length): &(&u32, &u64)| **length > 0 && shelf.is_at_hand(**number);
+    let is_home = lengths.iter().any(|volume| at_hand(&volume));
     let mut found: Option<StoreId> = None;
     let mut faults = Vec::new();
     let mut damage = None;
     for (number, length) in lengths {
-        if *length == 0 {
-            // It was being made when the power failed.
+        // An empty one was being made when the power failed.
+        if *length == 0 || (is_home && !shelf.is_at_hand(*number)) {
             continue;
         }
-        let reader = VolumeReader::open(storage.as_ref(), &volume_file(*number))?;
+        let reader = shelf.reader(*number)?;
         match label(&reader) {
             Ok(label) if label.volume != *number || found.is_some_and(|id| id != label.store) => {
                 let path = reader.path().display();

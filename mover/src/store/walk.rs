@@ -44,7 +44,7 @@ struct Walk {
 pub(super) fn walk(
     catalog: &mut Catalog,
     reader: VolumeReader,
-    number: u32,
+    (number, pool): (u32, &str),
     from: u64,
     tail: Tail,
 ) -> Result<Walked> {
@@ -55,6 +55,7 @@ pub(super) fn walk(
     let (opened, faults) = (None, Vec::new());
     let mut walk = Walk { number, tail, opened, closed: false, faults, chunks: 0, whole: from };
     let mut indexing = catalog.begin()?;
+    indexing.know(number, pool)?;
     if from == 0 {
         indexing.forget_faults(number)?;
     }
@@ -65,9 +66,10 @@ pub(super) fn walk(
             Scanned::Torn { offset, length } => walk.torn(&mut indexing, offset, length)?,
         }
         if indexing.is_full() && walk.opened.is_none() {
-            indexing.volume(number, walk.whole, walk.closed)?;
+            indexing.volume(number, pool, walk.whole, walk.closed)?;
             indexing.commit()?;
             indexing = catalog.begin()?;
+            indexing.know(number, pool)?;
         }
     }
     if walk.tail != Tail::Unacknowledged {
@@ -77,7 +79,7 @@ pub(super) fn walk(
         indexing.fault(fault)?;
     }
     if walk.whole > 0 || walk.tail != Tail::Unacknowledged {
-        indexing.volume(number, walk.whole, walk.closed)?;
+        indexing.volume(number, pool, walk.whole, walk.closed)?;
     }
     indexing.commit()?;
     Ok(Walked { length: walk.whole, chunks: walk.chunks })

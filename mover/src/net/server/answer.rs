@@ -341,14 +341,14 @@ impl<'a> Answerer<'a> {
                 Frame::encode(FrameKind::ChunkFooter, &body, &lists, &mut frame);
                 Ok((Reply::Bytes, frame))
             }
-            Request::LookupBlocks { identities } => {
+            Request::LookupBlocks { identities, pools } => {
                 let identities: Vec<_> = identities.iter().map(|id| BlockIdentity(*id)).collect();
                 // A writer's store knows what was appended since the last commit.
                 let store = self.controlled_store().unwrap_or_else(|| Arc::clone(store));
                 let key = |place: crate::store::BlockPlace| {
                     (crate::net::wire::chunk_key(&place.chunk), place.ordinal, place.length)
                 };
-                let blocks = store.lookup_blocks(&identities)?;
+                let blocks = store.lookup_blocks(&identities, pools)?;
                 plain(Reply::Blocks {
                     blocks: blocks.into_iter().map(|block| block.map(key)).collect(),
                 })

@@ -48,8 +48,8 @@ pub enum Request {
     ReadChunk { chunk: ChunkKey },
     /// Checks a chunk; gives its footer.
     VerifyChunk { chunk: ChunkKey },
-    /// Where blocks lie.
-    LookupBlocks { identities: Vec<[u8; 32]> },
+    /// Where blocks lie that are in all of these pools; none is the home pool.
+    LookupBlocks { identities: Vec<[u8; 32]>, pools: Vec<String> },
     /// All volumes.
     Volumes,
     /// Chunks of a volume behind the first `after`.

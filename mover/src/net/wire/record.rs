@@ -168,6 +168,7 @@ impl PlaceInfo {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeInfo {
     number: u32,
+    pool: String,
     file: String,
     length: u64,
     indexed_length: u64,
@@ -178,14 +179,15 @@ pub struct VolumeInfo {
 impl VolumeInfo {
     /// To be sent.
     pub fn new(record: VolumeRecord) -> VolumeInfo {
-        let VolumeRecord { number, file, length, indexed_length, closed, chunk_count } = record;
-        VolumeInfo { number, file, length, indexed_length, closed, chunk_count }
+        let VolumeRecord { number, pool, file, length, indexed_length, closed, chunk_count } =
+            record;
+        VolumeInfo { number, pool, file, length, indexed_length, closed, chunk_count }
     }
 
     /// As it was sent.
     pub fn record(self) -> VolumeRecord {
-        let VolumeInfo { number, file, length, indexed_length, closed, chunk_count } = self;
-        VolumeRecord { number, file, length, indexed_length, closed, chunk_count }
+        let VolumeInfo { number, pool, file, length, indexed_length, closed, chunk_count } = self;
+        VolumeRecord { number, pool, file, length, indexed_length, closed, chunk_count }
     }
 }
 

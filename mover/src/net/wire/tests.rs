@@ -34,7 +34,8 @@ fn lengths_beyond_the_limits_are_refused_before_anything_is_read() {
 #[test]
 fn a_list_that_claims_to_be_longer_than_its_bytes_costs_nothing() {
     // LookupBlocks with 2^60 identities, and none of them there.
-    let mut bytes = encode(&Request::LookupBlocks { identities: Vec::new() }, 0).unwrap();
+    let mut bytes =
+        encode(&Request::LookupBlocks { identities: Vec::new(), pools: Vec::new() }, 0).unwrap();
     bytes.truncate(LENGTHS_LENGTH + 1);
     bytes.extend_from_slice(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10]);
     assert!(decode::<Request>(&bytes[LENGTHS_LENGTH..]).is_err());
@@ -55,7 +56,7 @@ fn the_document_has_the_numbers_and_the_bytes_that_are_sent() {
         Request::Open { store: String::new() },
         Request::Groups,
         Request::ReadChunk { chunk: key },
-        Request::LookupBlocks { identities: Vec::new() },
+        Request::LookupBlocks { identities: Vec::new(), pools: Vec::new() },
         Request::Unfinished { proof: [0; 32] },
         Request::Begin { proof: [0; 32], outstanding: Vec::new(), next: 0 },
         Request::Append { number: 0 },

@@ -10,7 +10,7 @@ impl Indexing<'_> {
     /// The volume holds `length` bytes, fewer than were indexed; none where its file is missing.
     pub(in crate::store) fn cut(
         &self,
-        volume: u32,
+        (volume, pool): (u32, &str),
         length: Option<u64>,
         indexed_length: u64,
     ) -> Result<()> {
@@ -29,8 +29,9 @@ impl Indexing<'_> {
         // What is lost must not be referred to.
         self.execute(
             "DELETE FROM blocks WHERE NOT EXISTS (SELECT 1 FROM chunks
+             JOIN volumes ON volumes.number = chunks.volume
              WHERE chunks.archive = blocks.archive AND chunks.stream = blocks.stream
-             AND chunks.number = blocks.number)",
+             AND chunks.number = blocks.number AND volumes.pool = blocks.pool)",
             [],
         )?;
         self.execute(
@@ -43,7 +44,7 @@ impl Indexing<'_> {
         let lost = indexed_length - end;
         self.fault(&Fault { volume, offset: end, length: lost, kind })?;
         match length {
-            Some(length) => self.volume(volume, length, true),
+            Some(length) => self.volume(volume, pool, length, true),
             // Should the file come back, it is scanned whole.
             None => self.execute("DELETE FROM volumes WHERE number = ?1", [volume]),
         }

@@ -6,7 +6,7 @@ use format::{
     ArchiveDrop, ArchiveFooter, ArchiveId, BlockEntry, BlockIdentity, ChunkRange, KeyGroup,
     RunHeader, SessionFooter, SessionHeader, SessionId, Withheld,
 };
-use rusqlite::{OptionalExtension, Params, Transaction, params};
+use rusqlite::{OptionalExtension, Params, ToSql, Transaction, params};
 
 use super::{ChunkKey, failed, unreadable};
 use crate::Result;
@@ -22,9 +22,11 @@ pub(in crate::store) struct Indexing<'c> {
     pub(super) transaction: Transaction<'c>,
     archives: HashMap<ArchiveId, i64>,
     sessions: HashMap<SessionId, i64>,
+    /// The pools of the volumes that chunks come from.
+    pools: HashMap<u32, i64>,
     /// Gathered, so that they go into their trees in order of keys.
     chunks: Vec<(ChunkKey, i64, ChunkPlace)>,
-    blocks: Vec<(BlockIdentity, ChunkKey, u32, u32)>,
+    blocks: Vec<(BlockIdentity, i64, ChunkKey, u32, u32)>,
 }
 
 impl<'c> Indexing<'c> {
@@ -33,6 +35,7 @@ impl<'c> Indexing<'c> {
             transaction,
             archives: HashMap::new(),
             sessions: HashMap::new(),
+            pools: HashMap::new(),
             chunks: Vec::new(),
             blocks: Vec::new(),
         }
@@ -73,11 +76,30 @@ impl<'c> Indexing<'c> {
         }
     }
 
+    /// Gives a pool its number, so that it is the same however often the catalog is made.
+    pub(in crate::store) fn know_pool(&mut self, name: &str) -> Result<()> {
+        self.intern("pools", "name", name).map(drop)
+    }
+
+    /// Says which pool a volume belongs to, before any of its chunks.
+    pub(in crate::store) fn know(&mut self, number: u32, pool: &str) -> Result<()> {
+        let pool = self.intern("pools", "name", pool)?;
+        self.pools.insert(number, pool);
+        Ok(())
+    }
+
     /// Says how far a volume is indexed.
-    pub(in crate::store) fn volume(&self, number: u32, length: u64, closed: bool) -> Result<()> {
+    pub(in crate::store) fn volume(
+        &self,
+        number: u32,
+        pool: &str,
+        length: u64,
+        closed: bool,
+    ) -> Result<()> {
+        let pool = self.intern("pools", "name", pool)?;
         self.execute(
-            "INSERT OR REPLACE INTO volumes VALUES (?1, ?2, ?3)",
-            params![number, length as i64, closed],
+            "INSERT OR REPLACE INTO volumes VALUES (?1, ?2, ?3, ?4)",
+            params![number, pool, length as i64, closed],
         )
     }
 
@@ -228,28 +250,30 @@ impl<'c> Indexing<'c> {
     fn sweep(&self, condition: &str, goes: impl Fn(ChunkKey, u32) -> bool) -> Result<()> {
         let reading = |cause| failed("reading the catalog", cause);
         let statement = format!(
-            "SELECT identity, archive, stream, number, ordinal FROM blocks
-             WHERE identity > ?1 AND {condition} ORDER BY identity LIMIT ?2"
+            "SELECT identity, pool, archive, stream, number, ordinal FROM blocks
+             WHERE (identity, pool) > (?1, ?2) AND {condition} ORDER BY identity, pool LIMIT ?3"
         );
-        let mut last: Vec<u8> = Vec::new();
+        let mut last: (Vec<u8>, i64) = (Vec::new(), 0);
         loop {
             let mut gone = Vec::new();
             let mut count = 0;
             {
                 let mut statement = self.transaction.prepare_cached(&statement).map_err(reading)?;
-                let mut rows = statement.query(params![last, SWEEP_COUNT]).map_err(reading)?;
+                let mut rows =
+                    statement.query(params![last.0, last.1, SWEEP_COUNT]).map_err(reading)?;
                 while let Some(row) = rows.next().map_err(reading)? {
                     let column = |at| row.get::<_, i64>(at).map_err(reading);
-                    last = row.get(0).map_err(reading)?;
-                    let (archive, stream, number) = (column(1)?, column(2)?, column(3)?);
-                    if goes(ChunkKey { archive, stream, number }, column(4)? as u32) {
+                    last = (row.get(0).map_err(reading)?, column(1)?);
+                    let (archive, stream, number) = (column(2)?, column(3)?, column(4)?);
+                    if goes(ChunkKey { archive, stream, number }, column(5)? as u32) {
                         gone.push(last.clone());
                     }
                     count += 1;
                 }
             }
-            for identity in gone {
-                self.execute("DELETE FROM blocks WHERE identity = ?1", [identity])?;
+            for (identity, pool) in gone {
+                let block = params![identity, pool];
+                self.execute("DELETE FROM blocks WHERE identity = ?1 AND pool = ?2", block)?;
             }
             if count < SWEEP_COUNT {
                 return Ok(());
@@ -272,8 +296,9 @@ impl<'c> Indexing<'c> {
         let session = self.session_id(&place.session)?;
         let key = ChunkKey::new(archive, &place.chunk);
         self.chunks.push((key, session, *place));
+        let pool = self.pools[&place.volume];
         for BlockEntry { ordinal, length, identity } in blocks {
-            self.blocks.push((*identity, key, *ordinal, *length));
+            self.blocks.push((*identity, pool, key, *ordinal, *length));
         }
         Ok(())
     }
@@ -316,11 +341,11 @@ impl<'c> Indexing<'c> {
         }
         let mut blocks = std::mem::take(&mut self.blocks);
         // Stable: of the same block twice, the first stays.
-        blocks.sort_by_key(|(identity, ..)| *identity);
-        for (identity, ChunkKey { archive, stream, number }, ordinal, length) in blocks {
+        blocks.sort_by_key(|(identity, pool, ..)| (*identity, *pool));
+        for (identity, pool, ChunkKey { archive, stream, number }, ordinal, length) in blocks {
             self.execute(
-                "INSERT OR IGNORE INTO blocks VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![&identity.0[..], archive, stream, number, ordinal, length],
+                "INSERT OR IGNORE INTO blocks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![&identity.0[..], pool, archive, stream, number, ordinal, length],
             )?;
         }
         Ok(())
@@ -330,7 +355,7 @@ impl<'c> Indexing<'c> {
         if let Some(id) = self.archives.get(archive) {
             return Ok(*id);
         }
-        let found = self.intern("archives", "archive", &archive.0)?;
+        let found = self.intern("archives", "archive", &archive.0[..])?;
         self.archives.insert(*archive, found);
         Ok(found)
     }
@@ -339,12 +364,12 @@ impl<'c> Indexing<'c> {
         if let Some(id) = self.sessions.get(session) {
             return Ok(*id);
         }
-        let found = self.intern("sessions", "session", &session.0)?;
+        let found = self.intern("sessions", "session", &session.0[..])?;
         self.sessions.insert(*session, found);
         Ok(found)
     }
 
-    fn intern(&self, table: &str, column: &str, id: &[u8]) -> Result<i64> {
+    fn intern(&self, table: &str, column: &str, id: impl ToSql + Copy) -> Result<i64> {
         let find = format!("SELECT id FROM {table} WHERE {column} = ?1");
         let find = || {
             let mut statement = self.transaction.prepare_cached(&find)?;

@@ -2,7 +2,7 @@
 
 // In suggested reading order.
 mod schema;
-mod pool;
+mod connections;
 pub(super) mod query;
 mod indexing;
 mod cut;
@@ -12,8 +12,8 @@ use std::path::Path;
 use format::{ChunkId, ChunkKind, StoreId, StreamNumber};
 use rusqlite::{Connection, OpenFlags};
 
+pub(super) use connections::{Connections, Place};
 pub(super) use indexing::Indexing;
-pub(super) use pool::{Place, Pool};
 pub(super) use query::VolumeRow;
 
 use crate::{Error, ErrorKind, Result};

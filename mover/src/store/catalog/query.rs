@@ -13,9 +13,10 @@ use crate::store::record::{
 };
 
 /// A volume, as the catalog knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct VolumeRow {
     pub(in crate::store) number: u32,
+    pub(in crate::store) pool: String,
     pub(in crate::store) indexed_length: u64,
     pub(in crate::store) closed: bool,
 }
@@ -49,12 +50,14 @@ fn one<T>(
 }
 
 pub(in crate::store) fn volumes(connection: &Connection) -> Result<Vec<VolumeRow>> {
-    let statement = "SELECT number, indexed_length, closed FROM volumes ORDER BY number";
+    let statement = "SELECT number, indexed_length, closed, pools.name FROM volumes
+        JOIN pools ON pools.id = volumes.pool ORDER BY number";
     all(connection, statement, [], |row| {
         Ok(VolumeRow {
             number: row.get(0)?,
             indexed_length: row.get::<_, i64>(1)? as u64,
             closed: row.get(2)?,
+            pool: row.get(3)?,
         })
     })
 }
@@ -222,7 +225,8 @@ pub(in crate::store) fn stream_ends(
 ) -> Result<Vec<StreamEnd>> {
     let Some(id) = archive_id(connection, archive)? else { return Ok(Vec::new()) };
     // A number is behind a gap where fewer chunks lie before it than its value.
-    let statement = "SELECT stream, max(number) + 1, count(*), min(number) FROM chunks
+    let statement =
+        "SELECT stream, max(number) + 1, count(DISTINCT number), min(number) FROM chunks
         WHERE archive = ?1 GROUP BY stream";
     let rows: Vec<(i64, i64, i64)> =
         all(connection, statement, [id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -241,8 +245,9 @@ pub(in crate::store) fn stream_ends(
 
 fn first_gap(connection: &Connection, archive: i64, stream: i64) -> Result<i64> {
     let statement = "SELECT count(*) FROM (
-        SELECT number, row_number() OVER (ORDER BY number) - 1 AS place FROM chunks
-        WHERE archive = ?1 AND stream = ?2) WHERE number = place";
+        SELECT number, row_number() OVER (ORDER BY number) - 1 AS place FROM
+        (SELECT DISTINCT number FROM chunks WHERE archive = ?1 AND stream = ?2))
+        WHERE number = place";
     Ok(one(connection, statement, [archive, stream], |row| row.get(0))?.unwrap_or(0))
 }
 
@@ -264,21 +269,33 @@ fn chunk_place(row: &Row<'_>) -> rusqlite::Result<ChunkPlace> {
     })
 }
 
-pub(in crate::store) fn chunk(
-    connection: &Connection,
-    chunk: &ChunkId,
-) -> Result<Option<ChunkPlace>> {
+/// All places of a chunk, in the order of volumes.
+pub(in crate::store) fn chunk(connection: &Connection, chunk: &ChunkId) -> Result<Vec<ChunkPlace>> {
     let statement = format!(
-        "{PLACE} WHERE archives.archive = ?1 AND chunks.stream = ?2 AND chunks.number = ?3"
+        "{PLACE} WHERE archives.archive = ?1 AND chunks.stream = ?2 AND chunks.number = ?3
+         ORDER BY chunks.volume"
     );
     let key = params![&chunk.archive.0[..], stream_column(chunk.stream), chunk.number as i64];
-    one(connection, &statement, key, chunk_place)
+    all(connection, &statement, key, chunk_place)
+}
+
+/// The pools that hold chunks of an archive, by name.
+pub(in crate::store) fn pools_of(
+    connection: &Connection,
+    archive: &ArchiveId,
+) -> Result<Vec<String>> {
+    let Some(archive) = archive_id(connection, archive)? else { return Ok(Vec::new()) };
+    // By volumes, which are few, and not by chunks, which are many.
+    let statement = "SELECT DISTINCT pools.name FROM volumes JOIN pools ON pools.id = volumes.pool
+        WHERE EXISTS (SELECT 1 FROM chunks
+                      WHERE chunks.archive = ?1 AND chunks.volume = volumes.number)";
+    all(connection, statement, [archive], |row| row.get(0))
 }
 
 /// How many chunks of a range are known.
 pub(in crate::store) fn count_of(connection: &Connection, range: &ChunkRange) -> Result<u64> {
     let Some(archive) = archive_id(connection, &range.archive)? else { return Ok(0) };
-    let statement = "SELECT count(*) FROM chunks
+    let statement = "SELECT count(DISTINCT number) FROM chunks
         WHERE archive = ?1 AND stream = ?2 AND number >= ?3 AND number < ?4";
     let (stream, end) = (stream_column(range.stream), range.first.saturating_add(range.count));
     let values = params![archive, stream, range.first as i64, end as i64];
@@ -309,10 +326,12 @@ pub(in crate::store) fn run(
 pub(in crate::store) fn block(
     connection: &Connection,
     identity: &BlockIdentity,
+    pool: &str,
 ) -> Result<Option<BlockPlace>> {
     let statement = "SELECT archives.archive, blocks.stream, blocks.number, ordinal, length
-        FROM blocks JOIN archives ON archives.id = blocks.archive WHERE identity = ?1";
-    one(connection, statement, [&identity.0[..]], |row| {
+        FROM blocks JOIN archives ON archives.id = blocks.archive
+        WHERE identity = ?1 AND pool = (SELECT id FROM pools WHERE name = ?2)";
+    one(connection, statement, params![&identity.0[..], pool], |row| {
         let stream: StreamNumber = stream_of(row.get(1)?);
         let number = row.get::<_, i64>(2)? as u64;
         let chunk = ChunkId { archive: ArchiveId(row.get(0)?), stream, number };

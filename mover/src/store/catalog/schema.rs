@@ -7,13 +7,16 @@ use super::failed;
 use crate::Result;
 
 /// Counts changes of the tables: a catalog of any other version is made anew from the volumes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
-/// Numbers that can pass `i64` keep their bits and turn negative.
+/// Numbers that can pass `i64` keep their bits and turn negative. A chunk may lie on several
+/// volumes, as a copy or while it is moved; a block is known once in each pool.
 pub(super) const TABLES: &str = "
 CREATE TABLE store (id BLOB NOT NULL) STRICT;
+CREATE TABLE pools (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE volumes (
-    number INTEGER PRIMARY KEY, indexed_length INTEGER NOT NULL, closed INTEGER NOT NULL
+    number INTEGER PRIMARY KEY, pool INTEGER NOT NULL, indexed_length INTEGER NOT NULL,
+    closed INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE key_groups (
     id INTEGER PRIMARY KEY, key_group BLOB NOT NULL UNIQUE, revision INTEGER NOT NULL,
@@ -39,7 +42,7 @@ CREATE TABLE chunks (
     archive INTEGER NOT NULL, stream INTEGER NOT NULL, number INTEGER NOT NULL,
     volume INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
     footer_length INTEGER NOT NULL, kind INTEGER NOT NULL, session INTEGER NOT NULL,
-    PRIMARY KEY (archive, stream, number)
+    PRIMARY KEY (archive, stream, number, volume)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX chunks_by_place ON chunks (volume, offset);
 CREATE TABLE runs (
@@ -47,8 +50,9 @@ CREATE TABLE runs (
     body BLOB NOT NULL, PRIMARY KEY (archive, stream, number)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE blocks (
-    identity BLOB PRIMARY KEY, archive INTEGER NOT NULL, stream INTEGER NOT NULL,
-    number INTEGER NOT NULL, ordinal INTEGER NOT NULL, length INTEGER NOT NULL
+    identity BLOB NOT NULL, pool INTEGER NOT NULL, archive INTEGER NOT NULL,
+    stream INTEGER NOT NULL, number INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+    length INTEGER NOT NULL, PRIMARY KEY (identity, pool)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE faults (
     volume INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,

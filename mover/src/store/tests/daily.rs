@@ -121,7 +121,7 @@ fn lookups_see_what_is_appended_and_reads_what_is_committed() {
     assert_eq!(again.kind(), ErrorKind::Exists);
     let store = writer.store();
     let identities: Vec<_> = foot.blocks.iter().map(|block| block.identity).collect();
-    let found = |store: &Store| store.lookup_blocks(&identities).unwrap();
+    let found = |store: &Store| store.lookup_blocks(&identities, &[]).unwrap();
     assert!(found(&store).iter().all(|place| place.is_some_and(|place| place.chunk == id)));
     assert_eq!(store.read_chunk(&id).unwrap_err().kind(), ErrorKind::Missing);
     let before = found(&store);
@@ -214,7 +214,7 @@ fn a_dropped_archive_is_hidden_and_only_what_others_need_is_still_referred_to() 
     let known = |number| {
         let id = ChunkId { archive, stream, number };
         let (_, _, footer) = chunk(id, header.session, ContextPlace::Run(0));
-        writer.store().lookup_block(&footer.blocks[0].identity).unwrap().is_some()
+        writer.store().lookup_blocks(&[footer.blocks[0].identity], &[]).unwrap()[0].is_some()
     };
     assert_eq!([known(0), known(1), known(2), known(3)], [true; 4]);
     let now = rig.config.clock.now();
@@ -223,7 +223,7 @@ fn a_dropped_archive_is_hidden_and_only_what_others_need_is_still_referred_to() 
     let known = |number| {
         let id = ChunkId { archive, stream, number };
         let (_, _, footer) = chunk(id, header.session, ContextPlace::Run(0));
-        store.lookup_block(&footer.blocks[0].identity).unwrap().is_some()
+        store.lookup_blocks(&[footer.blocks[0].identity], &[]).unwrap()[0].is_some()
     };
     assert_eq!([known(0), known(1), known(2), known(3)], [true, true, false, false]);
     assert_eq!(store.archive(&archive).unwrap().dropped, Some(now));

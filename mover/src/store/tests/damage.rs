@@ -147,7 +147,7 @@ fn a_cut_volume_is_a_named_fault_and_its_chunks_are_missing() {
         assert_eq!(store.read_chunk(chunk).unwrap_err().kind(), ErrorKind::Missing);
         let (_, _, footer) = super::chunk(*chunk, Default::default(), format::ContextPlace::Run(0));
         for block in footer.blocks {
-            assert_eq!(store.lookup_block(&block.identity).unwrap(), None);
+            assert_eq!(store.lookup_blocks(&[block.identity], &[]).unwrap()[0], None);
         }
     }
     let ends = store.stream_ends(&lost[0].archive).unwrap();

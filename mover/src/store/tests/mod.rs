@@ -6,6 +6,7 @@
 mod crash;
 mod damage;
 mod daily;
+mod pools;
 mod rebuild;
 
 use std::collections::BTreeMap;
@@ -283,7 +284,7 @@ pub(super) fn check(store: &Store, log: &Log) {
         let (_, _, footer) = self::chunk(*chunk, SessionId::default(), ContextPlace::Run(0));
         for block in footer.blocks {
             // Whatever a lookup gives can be read.
-            if let Some(place) = store.lookup_block(&block.identity).unwrap() {
+            if let Some(place) = store.lookup_blocks(&[block.identity], &[]).unwrap()[0] {
                 assert_eq!((place.chunk, place.ordinal), (*chunk, block.ordinal));
                 assert!(store.verify_chunk(&place.chunk).unwrap().blocks.contains(&block));
                 let withheld = (chunk.number, block.ordinal) == (2, 1);

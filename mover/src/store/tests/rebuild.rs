@@ -53,12 +53,12 @@ fn a_store_that_cannot_be_written_is_read_with_a_catalog_in_memory() {
     let rig = Rig::new();
     let log = rig.archive(1);
     let bare = rig.without_catalog();
-    let storage = bare.config.storage();
-    let lengths = super::super::volumes::lengths(&storage).unwrap();
-    let (id, faults) = super::super::volumes::identify(&storage, &lengths).unwrap();
+    let shelf = super::super::shelf::Shelf::new(&bare.config);
+    let lengths = shelf.lengths().unwrap();
+    let (id, faults) = super::super::volumes::identify(&shelf, &lengths).unwrap();
     let operations = bare.storage.operations();
-    let pool = super::super::open::in_memory(&bare.config, &storage, id, &lengths).unwrap();
-    let store = Store::new(&bare.config, storage, id, pool, faults);
+    let pool = super::super::open::in_memory(&bare.config, &shelf, id, &lengths).unwrap();
+    let store = Store::new(&bare.config, shelf, id, pool, faults);
     check(&store, &log);
     std::thread::scope(|scope| {
         for _ in 0..8 {

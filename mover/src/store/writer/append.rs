@@ -8,6 +8,7 @@ use format::{
 
 use super::StoreWriter;
 use super::begun::{BegunSession, Subject};
+use super::lane::HOME;
 use super::piece::{self, Piece};
 use crate::store::change::Change;
 use crate::store::failpoint::{self, reach};
@@ -35,7 +36,7 @@ impl StoreWriter {
         let session = BegunSession::new(header, components);
         session.check()?;
         self.sessions.push(session);
-        self.put(Some(header.session), Subject::default(), Vec::new())
+        self.put(Some(header.session), Subject::default(), &[HOME], Vec::new()).map(drop)
     }
 
     /// Begins an archive, or continues an unfinished one: then the header names the new session.
@@ -45,10 +46,10 @@ impl StoreWriter {
         session.archives.retain(|begun| begun.archive != header.archive);
         session.archives.push(header.clone());
         let subject = Subject { archive: Some(header.archive), run: None };
-        self.put(Some(header.session), subject, Vec::new())
+        self.put(Some(header.session), subject, &[HOME], Vec::new()).map(drop)
     }
 
-    /// Appends a chunk, and commits when that is due. Gives the ordinal of the append, from 1:
+    /// Appends a chunk to every pool that its context names, and commits when that is due. Gives the ordinal of the append, from 1:
     /// the chunk is durable when [`super::Acknowledged::chunks`] reaches it.
     pub fn append_chunk(
         &mut self,
@@ -59,25 +60,21 @@ impl StoreWriter {
         self.healthy()?;
         let chunk = header.chunk;
         assert_eq!(chunk, footer.chunk, "a chunk's header and footer name the same chunk");
-        let pending = self.store.overlay.read().expect("no holder panics").has_chunk(&chunk);
-        if pending || super::query::chunk(&self.catalog.connection, &chunk)?.is_some() {
-            // An address names the same bytes for ever.
-            let message = format!("{chunk} is in store {} already", self.store.path.display());
-            return Err(Error::new(ErrorKind::Exists, message));
-        }
         self.begun_archive(&header.session, &chunk.archive)?;
-        let run = match &header.context {
-            ContextPlace::Here(_) => None,
+        let (run, pools) = match &header.context {
+            ContextPlace::Here(context) => (None, self.route(context)?),
             ContextPlace::Run(number) => {
                 let first = format::ChunkId { number: *number, ..chunk };
                 let session = self.session_mut(&header.session)?;
-                if !session.runs.iter().any(|run| run.first == first) {
+                let Some(run) = session.runs.iter().find(|run| run.first == first) else {
                     let message = format!("{chunk} belongs to run {number}, which is not open");
                     return Err(Error::new(ErrorKind::Usage, message));
-                }
-                Some(first)
+                };
+                let context = run.context.clone();
+                (Some(first), self.route(&context)?)
             }
         };
+        let pools = self.lacking_pools(&chunk, pools)?;
         let (mut body, mut footer_body, mut tables) = (Vec::new(), Vec::new(), Vec::new());
         header.encode(&mut body);
         footer.encode(&mut footer_body, &mut tables);
@@ -90,9 +87,11 @@ impl StoreWriter {
         let place = ChunkPlace { chunk, kind, session, volume, offset, length, footer_length };
         let head = head.change(Change::Chunk(place, footer.blocks.clone()));
         let subject = Subject { archive: Some(chunk.archive), run };
-        self.put(Some(header.session), subject, vec![head, tail])?;
+        let written = self.put(Some(header.session), subject, &pools, vec![head, tail])?;
         self.appended.chunks += 1;
-        self.store.overlay.write().expect("no holder panics").add(chunk, &footer.blocks);
+        for pool in written {
+            self.store.overlay.write().expect("no holder panics").add(chunk, pool, &footer.blocks);
+        }
         if let Err(error) = reach(failpoint::CHUNK_APPENDED) {
             return Err(self.poison(error));
         }
@@ -108,8 +107,9 @@ impl StoreWriter {
         let session = self.session_mut(&header.session)?;
         session.runs.retain(|run| run.first != header.first);
         session.runs.push(header.clone());
+        let pools = self.route(&header.context)?;
         let subject = Subject { archive: Some(archive), run: Some(header.first) };
-        self.put(Some(header.session), subject, Vec::new())
+        self.put(Some(header.session), subject, &pools, Vec::new()).map(drop)
     }
 
     /// Closes a run.
@@ -121,8 +121,9 @@ impl StoreWriter {
         footer.encode(&mut body);
         let piece = Piece::new(FrameKind::RunFooter, body);
         let piece = piece.change(Change::Run(footer.header.clone()));
+        let pools = self.route(&footer.header.context)?;
         let subject = Subject { archive: Some(first.archive), run: Some(first) };
-        self.put(Some(session), subject, vec![piece])?;
+        self.put(Some(session), subject, &pools, vec![piece])?;
         self.session_mut(&session)?.runs.retain(|run| run.first != first);
         Ok(())
     }
@@ -140,8 +141,9 @@ impl StoreWriter {
             let piece = Piece::new(FrameKind::ArchiveFooter, body.clone()).payload(lists.clone());
             piece.change(Change::ArchiveEnd(footer.clone()))
         };
+        let pools = self.pools_of(&footer.archive)?;
         let subject = Subject { archive: Some(footer.archive), run: None };
-        self.put(Some(footer.session), subject, vec![piece(), piece()])?;
+        self.put(Some(footer.session), subject, &pools, vec![piece(), piece()])?;
         let session = self.session_mut(&footer.session)?;
         session.archives.retain(|header| header.archive != footer.archive);
         if footer.withheld.is_empty() {
@@ -160,8 +162,10 @@ impl StoreWriter {
         footer.encode(&mut body);
         let piece = Piece::new(FrameKind::SessionFooter, body);
         let piece = piece.change(Change::SessionEnd(footer.clone()));
-        self.put(Some(session), Subject::default(), vec![piece])?;
+        let pools: Vec<usize> = self.session_mut(&session)?.pools.iter().copied().collect();
+        self.put(Some(session), Subject::default(), &pools, vec![piece])?;
         self.commit()?;
+        self.settle_media()?;
         self.sessions.retain(|begun| begun.header.session != session);
         Ok(())
     }
@@ -175,7 +179,7 @@ impl StoreWriter {
         let mut body = Vec::new();
         drop.encode(&mut body);
         let piece = Piece::new(FrameKind::ArchiveDrop, body).change(Change::Drop(drop));
-        self.put(None, Subject::default(), vec![piece])?;
+        self.put(None, Subject::default(), &[HOME], vec![piece])?;
         self.commit().map(|_| ())
     }
 
@@ -184,7 +188,7 @@ impl StoreWriter {
         self.healthy()?;
         let body = piece::group(group);
         let piece = Piece::new(FrameKind::KeyGroup, body).change(Change::Group(group.clone()));
-        self.put(None, Subject::default(), vec![piece])?;
+        self.put(None, Subject::default(), &[HOME], vec![piece])?;
         self.commit()?;
         let groups = super::query::groups(&self.catalog.connection)?;
         self.groups = groups.iter().map(piece::group).collect();
@@ -207,17 +211,86 @@ impl StoreWriter {
         }
     }
 
-    /// Appends frames, behind whatever headers they need on their volume.
+    /// The pools that a context names, in its order; the home pool where it names none.
+    pub(super) fn route(&self, context: &format::Context) -> Result<Vec<usize>> {
+        let mut pools = Vec::new();
+        for name in context.pools() {
+            let pool = self.store.shelf.pool(name)?;
+            if !pools.contains(&pool) {
+                pools.push(pool);
+            }
+        }
+        if pools.is_empty() {
+            pools.push(HOME);
+        }
+        Ok(pools)
+    }
+
+    /// Those of the pools that a chunk is not in; an error where it is in all of them.
+    fn lacking_pools(&self, chunk: &format::ChunkId, pools: Vec<usize>) -> Result<Vec<usize>> {
+        let known = super::query::chunk(&self.catalog.connection, chunk)?;
+        let overlay = self.store.overlay.read().expect("no holder panics");
+        let is_in = |pool: usize| {
+            let mut places = known.iter().map(|place| self.store.shelf.pool_of(place.volume));
+            overlay.has_chunk(chunk, pool) || places.any(|place| place == Some(pool))
+        };
+        let lacking: Vec<usize> = pools.into_iter().filter(|pool| !is_in(*pool)).collect();
+        match lacking.is_empty() {
+            // An address names the same bytes for ever.
+            true => {
+                let message = format!("{chunk} is in store {} already", self.store.path.display());
+                Err(Error::new(ErrorKind::Exists, message))
+            }
+            false => Ok(lacking),
+        }
+    }
+
+    /// The home pool and all pools that hold chunks of an archive: each of them is told what
+    /// becomes of it, so that it can be read without the others.
+    fn pools_of(&self, archive: &ArchiveId) -> Result<Vec<usize>> {
+        let mut pools = std::collections::BTreeSet::from([HOME]);
+        for name in super::query::pools_of(&self.catalog.connection, archive)? {
+            pools.extend(self.store.shelf.pool(&name).ok());
+        }
+        let of_archive = |begun: &&BegunSession| begun.archive(archive).is_some();
+        pools.extend(self.sessions.iter().filter(of_archive).flat_map(|begun| &begun.pools));
+        Ok(pools.into_iter().collect())
+    }
+
+    /// Appends frames to pools, behind whatever headers they need on their volumes. Gives the
+    /// pools that took them: one that fails is left behind where another takes them.
     fn put(
         &mut self,
         session: Option<SessionId>,
         subject: Subject,
+        pools: &[usize],
         pieces: Vec<Piece<'_>>,
-    ) -> Result<()> {
+    ) -> Result<Vec<usize>> {
         pieces.iter().try_for_each(Piece::check)?;
-        match self.try_put(session, subject, &pieces) {
-            Err(error) => Err(self.poison(error)),
-            Ok(()) => Ok(()),
+        let mut written = Vec::new();
+        let mut failure = None;
+        for pool in pools {
+            let put = self.lanes[*pool]
+                .healthy(self.store.shelf.name(*pool))
+                .and_then(|()| self.try_put(session, subject, *pool, &pieces));
+            match put {
+                Ok(()) => written.push(*pool),
+                Err(error) if *pool == HOME || self.lanes[*pool].is_needed => {
+                    return Err(self.poison(error));
+                }
+                Err(error) => {
+                    self.leave_behind(*pool, &error);
+                    failure = Some(error);
+                }
+            }
+        }
+        match (&written[..], failure) {
+            ([], Some(error)) => Err(self.poison(error)),
+            ([only], _) if !pieces.is_empty() => {
+                self.lanes[*only].is_needed = true;
+                Ok(written)
+            }
+            _ => Ok(written),
         }
     }
 
@@ -225,20 +298,18 @@ impl StoreWriter {
         &mut self,
         session: Option<SessionId>,
         subject: Subject,
+        pool: usize,
         pieces: &[Piece<'_>],
     ) -> Result<()> {
         loop {
-            self.open_volume()?;
+            self.open_volume(pool)?;
             // Out of its place for a moment, beside the sessions that are borrowed.
-            let mut volume = self.volume.take().expect("it was just opened");
+            let mut volume = self.lanes[pool].volume.take().expect("it was just opened");
             let begun = session.and_then(|session| {
                 self.sessions.iter().find(|begun| begun.header.session == session)
             });
             let headers = begun.map_or(Vec::new(), |begun| begun.introduce(subject, &volume));
-            let length_max = match volume.fresh {
-                true => u64::MAX,
-                false => self.config.volume_size.saturating_sub(self.reserve(&volume)),
-            };
+            let length_max = self.length_max(pool, &volume);
             let parts: Vec<_> = headers.iter().chain(pieces).map(Piece::parts).collect();
             let before = volume.writer.length();
             let appended = match parts.is_empty() {
@@ -250,7 +321,7 @@ impl StoreWriter {
                     if let Some(mut change) = piece.change.clone() {
                         change.place(volume.number, offset);
                         volume.note(&change);
-                        self.changes.push(change);
+                        self.lanes[pool].changes.push(change);
                     }
                     offset += piece.length();
                 }
@@ -258,11 +329,29 @@ impl StoreWriter {
                 self.appended.bytes += offset - before;
                 self.waiting_since.get_or_insert_with(|| self.config.clock.elapsed());
             }
-            self.volume = Some(volume);
+            self.lanes[pool].volume = Some(volume);
             match appended? {
-                Some(_) => return Ok(()),
-                None => self.close_volume()?,
+                Some(_) => {
+                    let mut begun = self.sessions.iter_mut();
+                    if let Some(begun) = begun.find(|it| Some(it.header.session) == session) {
+                        begun.pools.insert(pool);
+                    }
+                    return Ok(());
+                }
+                None => self.close_volume(pool)?,
             }
         }
+    }
+
+    /// Between sessions, what spools hold goes to the media.
+    fn settle_media(&mut self) -> Result<()> {
+        if self.sessions.len() > 1 {
+            return Ok(());
+        }
+        for pool in 0..self.lanes.len() {
+            let settled = self.lanes[pool].volume.as_mut().map_or(Ok(()), |it| it.writer.settle());
+            self.or_leave_behind(pool, settled)?;
+        }
+        Ok(())
     }
 }

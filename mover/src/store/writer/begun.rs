@@ -1,5 +1,7 @@
 //! A session that was begun and not ended: what each volume that it comes to has to repeat.
 
+use std::collections::BTreeSet;
+
 use format::{ArchiveHeader, ArchiveId, ChunkId, Component, FrameKind, RunHeader, SessionHeader};
 
 use super::piece::Piece;
@@ -13,6 +15,8 @@ pub(super) struct BegunSession {
     pub(super) components: Vec<BegunComponent>,
     pub(super) archives: Vec<ArchiveHeader>,
     pub(super) runs: Vec<RunHeader>,
+    /// The pools that it has written to.
+    pub(super) pools: BTreeSet<usize>,
 }
 
 pub(super) struct BegunComponent {
@@ -42,6 +46,7 @@ impl BegunSession {
             components: components.iter().map(own).collect(),
             archives: Vec::new(),
             runs: Vec::new(),
+            pools: BTreeSet::new(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Commit: volume, then catalog, and only then is anything acknowledged.
 
 use super::StoreWriter;
-use crate::Result;
+use super::lane::{HOME, Lane};
 use crate::store::failpoint::{self, reach};
 use crate::store::record::Acknowledged;
+use crate::{Error, Result};
 
 /// Blocks that wait for a commit, at most: they are held in memory.
 const WAITING_BLOCKS_MAX: usize = 256 << 10;
@@ -12,8 +13,9 @@ impl StoreWriter {
     /// Makes all that was appended durable and known. Gives what is acknowledged now.
     pub fn commit(&mut self) -> Result<Acknowledged> {
         self.healthy()?;
-        if self.volume.is_some() && self.appended != self.acknowledged {
-            let committed = self.commit_now(false);
+        let is_open = self.lanes.iter().any(|lane| lane.volume.is_some());
+        if is_open && self.appended != self.acknowledged {
+            let committed = self.commit_now(None);
             committed.map_err(|error| self.poison(error))?;
         }
         Ok(self.acknowledged)
@@ -34,26 +36,68 @@ impl StoreWriter {
         }
     }
 
-    pub(super) fn commit_now(&mut self, closed: bool) -> Result<()> {
-        let volume = self.volume.as_mut().expect("what was appended lies on an open volume");
+    /// `closed` is the pool whose volume has got its footer.
+    pub(super) fn commit_now(&mut self, closed: Option<usize>) -> Result<()> {
         reach(failpoint::BEFORE_WRITE)?;
-        volume.writer.flush()?;
+        for pool in 0..self.lanes.len() {
+            let written = self.lanes[pool].volume.as_mut().map_or(Ok(()), |it| it.writer.flush());
+            self.or_leave_behind(pool, written)?;
+        }
         reach(failpoint::AFTER_WRITE)?;
-        volume.writer.sync()?;
+        for pool in 0..self.lanes.len() {
+            let synced = self.lanes[pool].volume.as_mut().map_or(Ok(()), |it| it.writer.sync());
+            self.or_leave_behind(pool, synced)?;
+        }
         reach(failpoint::AFTER_SYNC)?;
         let mut indexing = self.catalog.begin()?;
-        for change in &self.changes {
-            indexing.apply(change)?;
+        for (pool, lane) in self.lanes.iter().enumerate() {
+            let Some(volume) = &lane.volume else { continue };
+            let name = self.store.shelf.name(pool);
+            indexing.know(volume.number, name)?;
+            for change in &lane.changes {
+                indexing.apply(change)?;
+            }
+            let is_closed = closed == Some(pool);
+            indexing.volume(volume.number, name, volume.writer.length(), is_closed)?;
         }
-        indexing.volume(volume.number, volume.writer.length(), closed)?;
         reach(failpoint::BEFORE_CATALOG)?;
         indexing.commit()?;
         reach(failpoint::AFTER_CATALOG)?;
-        self.changes.clear();
+        for lane in &mut self.lanes {
+            lane.changes.clear();
+            lane.is_needed = false;
+        }
         self.acknowledged = self.appended;
         self.waiting_since = None;
         // Only now: until the rows can be seen, this is where their blocks are found.
         self.store.overlay.write().expect("no holder panics").clear();
         Ok(())
+    }
+
+    /// A pool that fails is left behind where all that it lacks lies in another one too.
+    pub(super) fn or_leave_behind(&mut self, pool: usize, done: Result<()>) -> Result<()> {
+        let Err(error) = done else { return Ok(()) };
+        if pool == HOME || self.lanes[pool].is_needed {
+            return Err(error);
+        }
+        self.leave_behind(pool, &error);
+        Ok(())
+    }
+
+    /// Nothing is written to the pool any more; what it was not yet promised is forgotten.
+    pub(super) fn leave_behind(&mut self, pool: usize, error: &Error) {
+        let lane = &mut self.lanes[pool];
+        lane.failure.get_or_insert_with(|| error.to_string());
+        lane.volume = None;
+        lane.changes.clear();
+    }
+
+    /// The pools that were left behind, each with the reason: their copies are not complete.
+    pub fn behind(&self) -> Vec<(String, String)> {
+        let named = |(pool, lane): (usize, &Lane)| {
+            let failure = lane.failure.clone()?;
+            Some((self.store.shelf.name(pool).to_owned(), failure))
+        };
+        self.lanes.iter().enumerate().filter_map(named).collect()
     }
 }

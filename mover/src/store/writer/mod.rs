@@ -3,6 +3,7 @@
 // In suggested reading order.
 mod piece;
 mod begun;
+mod lane;
 mod volume;
 mod append;
 mod commit;
@@ -11,19 +12,19 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::catalog::{Catalog, Place, Pool, query};
-use super::change::Change;
+use super::catalog::{Catalog, Connections, Place, query};
 use super::config::StoreConfig;
 use super::lock::{self, Attempt, Lock};
 use super::open::{Store, look_at};
 use super::record::Acknowledged;
 use super::recovery::open_catalog;
+use super::shelf::Shelf;
 use super::volumes;
 use crate::{Error, ErrorKind, Result};
 
 use begun::BegunSession;
+use lane::Lane;
 pub(super) use piece::label;
-use volume::OpenVolume;
 
 /// Writes to a store. Everything that a [`Store`] answers, it answers too.
 ///
@@ -34,15 +35,13 @@ pub struct StoreWriter {
     catalog: Catalog,
     config: StoreConfig,
     _lock: Lock,
-    /// None until something is appended, and between two volumes.
-    volume: Option<OpenVolume>,
-    /// The number of the volume to go on with, and where; or of one to be made, at 0.
-    next: (u32, u64),
+    /// One for each pool, as the shelf counts them.
+    lanes: Vec<Lane>,
+    /// The number of the next volume to be made, in whatever pool.
+    next_number: u32,
     sessions: Vec<BegunSession>,
     /// Frames of the key groups' latest revisions: bodies, in order of first appearance.
     groups: Vec<Vec<u8>>,
-    /// What the next commit tells the catalog.
-    changes: Vec<Change>,
     appended: Acknowledged,
     acknowledged: Acknowledged,
     /// When the first of what is not committed was appended.
@@ -59,33 +58,26 @@ impl StoreWriter {
             Attempt::Held(lock) => lock,
             Attempt::Busy(error) | Attempt::Unwritable(error) => return Err(error),
         };
-        let storage = config.storage();
-        let lengths = volumes::lengths(&storage)?;
-        let (id, label_faults) = volumes::identify(&storage, &lengths)?;
-        let catalog = open_catalog(config, &storage, id, &lengths)?;
+        let shelf = Shelf::new(config);
+        let lengths = shelf.lengths()?;
+        let (id, label_faults) = volumes::identify(&shelf, &lengths)?;
+        let catalog = open_catalog(config, &shelf, id, &lengths)?;
         let rows = query::volumes(&catalog.connection)?;
+        let lanes = lane::lanes(&shelf, &rows, &lengths);
         let last_file = lengths.keys().next_back().copied().unwrap_or(0);
         let last_row = rows.iter().map(|row| row.number).max().unwrap_or(0);
-        let row = rows.iter().find(|row| row.number == last_file);
-        let next = match row {
-            _ if last_row > last_file => (last_row + 1, 0),
-            Some(row) if row.closed => (last_file + 1, 0),
-            Some(row) => (last_file, row.indexed_length),
-            // A crash left it at its beginning, and recovery left it empty.
-            None => (last_file, 0),
-        };
+        let next_number = last_file.max(last_row) + 1;
         let groups = query::groups(&catalog.connection)?.iter().map(piece::group).collect();
-        let pool = Pool::new(Place::File(config.catalog()), config.cache_size);
+        let connections = Connections::new(Place::File(config.catalog()), config.cache_size);
         Ok(StoreWriter {
-            store: Arc::new(Store::new(config, storage, id, pool, label_faults)),
+            store: Arc::new(Store::new(config, shelf, id, connections, label_faults)),
             catalog,
             config: config.clone(),
             _lock: lock,
-            volume: None,
-            next,
+            lanes,
+            next_number,
             sessions: Vec::new(),
             groups,
-            changes: Vec::new(),
             appended: Acknowledged::default(),
             acknowledged: Acknowledged::default(),
             waiting_since: None,
@@ -107,7 +99,8 @@ impl StoreWriter {
     /// more, a power loss can.
     pub fn write_out(&mut self) -> Result<()> {
         self.healthy()?;
-        let written = self.volume.as_mut().map_or(Ok(()), |volume| volume.writer.flush());
+        let mut open = self.lanes.iter_mut().filter_map(|lane| lane.volume.as_mut());
+        let written = open.try_for_each(|volume| volume.writer.write_out());
         written.map_err(|error| self.poison(error))
     }
 
@@ -129,13 +122,18 @@ impl StoreWriter {
 
     /// Keeps the first failure: nothing is written after it.
     fn poison(&mut self, error: Error) -> Error {
-        let number = self.volume.as_ref().map_or(self.next.0, |volume| volume.number);
+        let open = self.lanes.iter().filter_map(|lane| lane.volume.as_ref());
+        let numbers: Vec<String> = open.map(|volume| format!("{:08}", volume.number)).collect();
+        let numbers = match &numbers[..] {
+            [] => format!("{:08}", self.next_number),
+            numbers => numbers.join(", "),
+        };
         let bytes = self.appended.bytes - self.acknowledged.bytes;
         let what = match error.kind() {
             ErrorKind::Full => "disk full while writing",
             _ => "a failure while writing",
         };
-        let message = format!("{what} volume {number:08}: {bytes} bytes were not acknowledged");
+        let message = format!("{what} volume {numbers}: {bytes} bytes were not acknowledged");
         self.failure = Some((error.kind(), message.clone()));
         let way_out = match error.kind() {
             ErrorKind::Full => "free some space and run the same command again",

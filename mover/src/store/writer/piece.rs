@@ -62,9 +62,14 @@ pub(super) fn frame_length(body: &[u8]) -> u64 {
 }
 
 /// The body of a volume's label.
-pub(in crate::store) fn label(store: StoreId, volume: u32, created: Timestamp) -> Vec<u8> {
+pub(in crate::store) fn label(
+    store: StoreId,
+    volume: u32,
+    created: Timestamp,
+    pool: &str,
+) -> Vec<u8> {
     let mut body = Vec::new();
-    let (pool, name) = ("default".to_owned(), String::new());
+    let (pool, name) = (pool.to_owned(), String::new());
     VolumeLabel { store, volume, created, pool, name }.encode(&mut body);
     body
 }

@@ -9,6 +9,7 @@ use super::{StoreWriter, query};
 use crate::Result;
 use crate::media::{VolumeWriter, volume_file};
 use crate::store::change::Change;
+use crate::store::config::PoolConfig;
 use crate::store::failpoint::{self, reach};
 
 /// A header that stands on the volume.
@@ -57,24 +58,29 @@ impl OpenVolume {
 }
 
 impl StoreWriter {
-    /// The volume to write to; opened, or made, when first needed.
-    pub(super) fn open_volume(&mut self) -> Result<&mut OpenVolume> {
-        if self.volume.is_none() {
-            let (number, length) = self.next;
-            self.volume = Some(match length {
-                0 => self.make_volume(number)?,
-                length => self.reopen_volume(number, length)?,
-            });
+    /// The volume of a pool to write to; opened, or made, when first needed.
+    pub(super) fn open_volume(&mut self, pool: usize) -> Result<&mut OpenVolume> {
+        if self.lanes[pool].volume.is_none() {
+            let volume = match self.lanes[pool].next {
+                Some((number, length)) if length > 0 => self.reopen_volume(number, length)?,
+                Some((number, _)) => self.make_volume(pool, number)?,
+                None => {
+                    let volume = self.make_volume(pool, self.next_number)?;
+                    self.next_number += 1;
+                    volume
+                }
+            };
+            self.lanes[pool].volume = Some(volume);
         }
-        Ok(self.volume.as_mut().expect("it was just opened"))
+        Ok(self.lanes[pool].volume.as_mut().expect("it was just opened"))
     }
 
     fn reopen_volume(&self, number: u32, length: u64) -> Result<OpenVolume> {
-        let storage = self.store.storage.as_ref();
+        let storage = self.store.shelf.storage(number)?;
         let connection = &self.catalog.connection;
         Ok(OpenVolume {
             number,
-            writer: VolumeWriter::open(storage, &volume_file(number), length)?,
+            writer: VolumeWriter::open(storage.as_ref(), &volume_file(number), length)?,
             introduced: HashSet::new(),
             components: query::volume_components(connection, number)?.into_iter().collect(),
             chunk_count: query::chunk_count(connection, number)?,
@@ -82,16 +88,11 @@ impl StoreWriter {
         })
     }
 
-    fn make_volume(&mut self, number: u32) -> Result<OpenVolume> {
-        let storage = self.store.storage.as_ref();
-        let file = volume_file(number);
-        let left_empty = storage.list()?.contains(&file);
-        let mut writer = match left_empty {
-            true => VolumeWriter::open(storage, &file, 0)?,
-            false => VolumeWriter::create(storage, &file)?,
-        };
+    fn make_volume(&mut self, pool: usize, number: u32) -> Result<OpenVolume> {
+        let mut writer = self.store.shelf.create(pool, number)?;
         reach(failpoint::VOLUME_CREATED)?;
-        let label = label(self.store.id, number, self.config.clock.now());
+        let name = self.store.shelf.name(pool);
+        let label = label(self.store.id, number, self.config.clock.now(), name);
         let mut pieces = vec![Piece::new(FrameKind::VolumeLabel, label)];
         pieces.extend(self.groups.iter().map(|body| Piece::new(FrameKind::KeyGroup, &body[..])));
         let parts: Vec<_> = pieces.iter().map(Piece::parts).collect();
@@ -101,12 +102,29 @@ impl StoreWriter {
         Ok(OpenVolume { number, writer, introduced, components, chunk_count, fresh })
     }
 
-    /// Bytes that closing the volume takes: they are kept free.
-    pub(super) fn reserve(&self, volume: &OpenVolume) -> u64 {
+    /// Where a volume ends, for what is appended next: the bytes that closing it takes are kept.
+    pub(super) fn length_max(&self, pool: usize, volume: &OpenVolume) -> u64 {
+        let PoolConfig { volume_size, .. } = &self.store.shelf.pools()[pool];
+        match volume.fresh {
+            true => u64::MAX,
+            false if volume.writer.is_low() => 0,
+            false => volume_size.saturating_sub(self.reserve(pool, volume)),
+        }
+    }
+
+    /// Bytes that closing the volume takes.
+    fn reserve(&self, pool: usize, volume: &OpenVolume) -> u64 {
         let footer = frame_length(&[]) + 32;
         let sessions = self.repeated(volume).map(frame_length).sum::<u64>();
         let groups = self.groups.iter().map(|body| frame_length(body)).sum::<u64>();
-        sessions + groups + footer
+        let record_length = u64::from(self.store.shelf.traits(pool).record_length);
+        let closing = sessions + groups + footer;
+        // Padding may take a record more than there are frames for.
+        if record_length > 1 {
+            closing.next_multiple_of(record_length) + 2 * record_length
+        } else {
+            closing
+        }
     }
 
     /// Bodies of the headers of all sessions that write here.
@@ -119,10 +137,10 @@ impl StoreWriter {
     }
 
     /// Closes the volume: all depends on headers and key groups, so they stand at both its ends.
-    pub(super) fn close_volume(&mut self) -> Result<()> {
-        let Some(mut volume) = self.volume.take() else { return Ok(()) };
+    pub(super) fn close_volume(&mut self, pool: usize) -> Result<()> {
+        let Some(mut volume) = self.lanes[pool].volume.take() else { return Ok(()) };
         let (store, number) = (self.store.id, volume.number);
-        let (next_volume, chunk_count) = (number + 1, volume.chunk_count);
+        let (next_volume, chunk_count) = (self.next_number, volume.chunk_count);
         let mut body = Vec::new();
         VolumeFooter { store, volume: number, next_volume, chunk_count }.encode(&mut body);
         let mut pieces: Vec<Piece<'_>> = self
@@ -134,10 +152,14 @@ impl StoreWriter {
         let before = volume.writer.length();
         volume.append(&pieces, u64::MAX)?.expect("nothing passes the largest offset");
         self.appended.bytes += volume.writer.length() - before;
-        self.volume = Some(volume);
-        self.commit_now(true)?;
-        self.volume = None;
-        self.next = (next_volume, 0);
+        self.lanes[pool].volume = Some(volume);
+        self.commit_now(Some(pool))?;
+        let lane = &mut self.lanes[pool];
+        lane.next = Some((next_volume, 0));
+        self.next_number += 1;
+        if let Some(volume) = lane.volume.take() {
+            volume.writer.finish()?;
+        }
         reach(failpoint::VOLUME_CLOSED)
     }
 }

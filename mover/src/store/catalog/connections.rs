@@ -87,7 +87,7 @@ fn escape(path: &Path) -> String {
 
 /// Reading connections.
 #[derive(Debug)]
-pub(in crate::store) struct Pool {
+pub(in crate::store) struct Connections {
     place: Place,
     cache_size: u64,
     idle: Mutex<Vec<Connection>>,
@@ -95,19 +95,23 @@ pub(in crate::store) struct Pool {
     _kept: Mutex<Option<Catalog>>,
 }
 
-impl Pool {
+impl Connections {
     /// Opens a catalog that is known to be there.
-    pub(in crate::store) fn new(place: Place, cache_size: u64) -> Pool {
-        Pool { place, cache_size, idle: Mutex::default(), _kept: Mutex::default() }
+    pub(in crate::store) fn new(place: Place, cache_size: u64) -> Connections {
+        Connections { place, cache_size, idle: Mutex::default(), _kept: Mutex::default() }
     }
 
     /// Reads a catalog in memory.
-    pub(in crate::store) fn memory(place: Place, cache_size: u64, catalog: Catalog) -> Pool {
-        Pool { place, cache_size, idle: Mutex::default(), _kept: Mutex::new(Some(catalog)) }
+    pub(in crate::store) fn memory(place: Place, cache_size: u64, catalog: Catalog) -> Connections {
+        Connections { place, cache_size, idle: Mutex::default(), _kept: Mutex::new(Some(catalog)) }
     }
 
     /// Opens the catalog of a store, if there is one that can be read.
-    pub(in crate::store) fn open(path: &Path, store: StoreId, cache_size: u64) -> Option<Pool> {
+    pub(in crate::store) fn open(
+        path: &Path,
+        store: StoreId,
+        cache_size: u64,
+    ) -> Option<Connections> {
         if !path.exists() {
             return None;
         }
@@ -118,7 +122,7 @@ impl Pool {
         if !std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) && is_read_only(path) {
             places.push(Place::Immutable(path.to_owned()));
         }
-        places.into_iter().map(|place| Pool::new(place, cache_size)).find(|pool| {
+        places.into_iter().map(|place| Connections::new(place, cache_size)).find(|pool| {
             let known = pool.with(|connection| schema::is_known(connection, store));
             known.unwrap_or(false)
         })

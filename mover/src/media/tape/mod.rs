@@ -1,0 +1,5 @@
+//! Tapes: drives, cartridges, and volumes on them.
+
+mod device;
+
+pub use device::{TapeDevice, TapeRead};

@@ -1,0 +1,254 @@
+//! Several pools: what goes where, copies, media that end, and pools that fail or are away.
+
+use std::sync::Arc;
+
+use format::{
+    ArchiveFooter, ChunkId, Context, ContextPlace, SessionFooter, SessionStatus, StreamNumber,
+    Timestamp,
+};
+
+use super::{Rig, archive_header, check, chunk, component, context, group, rows, session_header};
+use crate::media::{FakeStorage, MediumKind, MediumTraits};
+use crate::store::{HOME_POOL, PoolConfig, Store, StoreWriter, rebuild};
+use crate::{ErrorKind, Result};
+
+const TAPE: MediumTraits =
+    MediumTraits { kind: MediumKind::Tape, record_length: 512, can_truncate: true };
+const DISC: MediumTraits =
+    MediumTraits { kind: MediumKind::Optical, record_length: 1, can_truncate: false };
+
+/// A store with a pool of tapes and one of discs beside its own.
+struct Pools {
+    rig: Rig,
+    tape: FakeStorage,
+    disc: FakeStorage,
+}
+
+impl Pools {
+    fn new() -> Pools {
+        Pools::on(Rig::new(), FakeStorage::like(TAPE), FakeStorage::like(DISC))
+    }
+
+    fn on(mut rig: Rig, tape: FakeStorage, disc: FakeStorage) -> Pools {
+        let pool = |name: &str, storage: &FakeStorage| PoolConfig {
+            name: name.to_owned(),
+            storage: Arc::new(storage.clone()),
+            volume_size: u64::MAX,
+        };
+        rig.config.pools = vec![pool("tape", &tape), pool("disc", &disc)];
+        Pools { rig, tape, disc }
+    }
+
+    fn kill(&self) -> Pools {
+        let rig = self.rig.with_volumes(self.rig.storage.kill());
+        Pools::on(rig, self.tape.kill(), self.disc.kill())
+    }
+}
+
+fn to(pools: &[&str]) -> ContextPlace {
+    let mut context: Context = context();
+    for pool in pools {
+        context.options.push(Context::POOL, pool.as_bytes());
+    }
+    ContextPlace::Here(context)
+}
+
+/// One archive whose chunk `n` goes to `routes[n]`.
+fn archive(writer: &mut StoreWriter, seed: u64, routes: &[&[&str]]) -> Result<Vec<ChunkId>> {
+    let header = session_header(writer, seed);
+    let session = header.session;
+    let (component, bytes) = component();
+    writer.begin_session(&header, &[(component, &bytes[..])])?;
+    let archive = archive_header(session, seed, "routed");
+    writer.begin_archive(&archive)?;
+    let mut chunks = Vec::new();
+    for (number, pools) in (0..).zip(routes) {
+        let id = ChunkId { archive: archive.archive, stream: StreamNumber(0), number };
+        let (header, payload, footer) = chunk(id, session, to(pools));
+        writer.append_chunk(&header, &payload, &footer)?;
+        chunks.push(id);
+    }
+    let archive = archive.archive;
+    writer.end_archive(&ArchiveFooter { archive, session, ..ArchiveFooter::default() })?;
+    let ended = Timestamp { seconds: 9, nanoseconds: 10 };
+    let (status, groups) = (SessionStatus::Complete, vec![group(1)]);
+    writer.end_session(&SessionFooter { ended, status, header, groups })?;
+    Ok(chunks)
+}
+
+fn pools_of(store: &Store, chunk: &ChunkId) -> Vec<String> {
+    let volumes = store.volumes().unwrap();
+    let pool = |number| volumes.iter().find(|it| it.number == number).unwrap().pool.clone();
+    store.copies(chunk).unwrap().iter().map(|place| pool(place.volume)).collect()
+}
+
+#[test]
+fn chunks_lie_where_their_context_says() {
+    let pools = Pools::new();
+    let routes: [&[&str]; 5] = [&[], &["tape"], &["disc"], &["tape", HOME_POOL], &["tape"]];
+    let mut writer = pools.rig.writer().unwrap();
+    let chunks = archive(&mut writer, 1, &routes).unwrap();
+    assert!(writer.behind().is_empty());
+    drop(writer);
+    let store = pools.rig.store();
+    let found: Vec<_> = chunks.iter().map(|chunk| pools_of(&store, chunk)).collect();
+    // Of two copies, that on a disk is the first to be read.
+    let wanted: [&[&str]; 5] =
+        [&["default"], &["tape"], &["disc"], &["default", "tape"], &["tape"]];
+    assert_eq!(found, wanted);
+    for chunk in &chunks {
+        store.verify_chunk(chunk).unwrap();
+    }
+    // Whole records alone are on the tape.
+    let tape = &pools.tape.bytes("00000002.volume");
+    assert_eq!(tape.len() % 512, 0);
+}
+
+#[test]
+fn a_rebuild_finds_every_row_of_every_pool() {
+    let pools = Pools::new();
+    let routes: [&[&str]; 6] =
+        [&["disc"], &["tape"], &["tape", "disc"], &[], &["tape", HOME_POOL], &["tape"]];
+    for seed in 1..4 {
+        archive(&mut pools.rig.writer().unwrap(), seed, &routes).unwrap();
+    }
+    let live = rows(pools.rig.folder.path());
+    let rebuilt = rebuild(&pools.rig.config).unwrap();
+    assert!(rebuilt.faults.is_empty(), "{:?}", rebuilt.faults);
+    assert_eq!(rows(pools.rig.folder.path()), live);
+}
+
+#[test]
+fn a_medium_alone_tells_of_its_archives() {
+    let pools = Pools::new();
+    let chunks = archive(&mut pools.rig.writer().unwrap(), 1, &[&["tape"], &["tape"]]).unwrap();
+    // The tape's volume alone, in a folder of its own.
+    let alone = Rig::on(pools.tape.kill());
+    let store = alone.store();
+    let archives = store.archives().unwrap();
+    assert_eq!(archives[0].header.name, "routed");
+    assert!(archives[0].footer.is_some());
+    for chunk in &chunks {
+        store.verify_chunk(chunk).unwrap();
+    }
+}
+
+#[test]
+fn a_volume_ends_at_its_early_warning_and_the_next_one_goes_on() {
+    let pools = Pools::new();
+    pools.tape.warn_at(6_000);
+    let routes = [&["tape"][..]; 30];
+    let chunks = archive(&mut pools.rig.writer().unwrap(), 1, &routes).unwrap();
+    let store = pools.rig.store();
+    let volumes = store.volumes().unwrap();
+    let tapes: Vec<_> = volumes.iter().filter(|volume| volume.pool == "tape").collect();
+    assert!(tapes.len() > 2, "{tapes:?}");
+    assert!(tapes[..tapes.len() - 1].iter().all(|volume| volume.closed), "{tapes:?}");
+    for chunk in &chunks {
+        store.verify_chunk(chunk).unwrap();
+    }
+    let live = rows(pools.rig.folder.path());
+    rebuild(&pools.rig.config).unwrap();
+    assert_eq!(rows(pools.rig.folder.path()), live);
+}
+
+#[test]
+fn a_reference_never_leaves_the_pools_of_its_route() {
+    let pools = Pools::new();
+    let chunks =
+        archive(&mut pools.rig.writer().unwrap(), 1, &[&["tape"], &[], &["tape", HOME_POOL]]);
+    let store = pools.rig.store();
+    let found = |chunk: &ChunkId, pools: &[&str]| {
+        let (_, _, footer) = super::chunk(*chunk, format::SessionId::default(), to(&[]));
+        let pools: Vec<String> = pools.iter().map(|pool| (*pool).to_owned()).collect();
+        store.lookup_blocks(&[footer.blocks[0].identity], &pools).unwrap()[0].is_some()
+    };
+    let [tape, home, both] = chunks.unwrap()[..] else { panic!("three chunks") };
+    assert_eq!([found(&tape, &[]), found(&home, &[]), found(&both, &[])], [false, true, true]);
+    let tapes = ["tape"];
+    let on_tape = [found(&tape, &tapes), found(&home, &tapes), found(&both, &tapes)];
+    assert_eq!(on_tape, [true, false, true]);
+    let two = ["tape", HOME_POOL];
+    assert_eq!([found(&tape, &two), found(&home, &two), found(&both, &two)], [false, false, true]);
+}
+
+#[test]
+fn a_copy_whose_pool_dies_is_left_behind_and_the_other_one_finishes() {
+    let pools = Pools::new();
+    let routes = [&[HOME_POOL, "tape"][..]; 20];
+    // Dies in the middle of the session.
+    pools.tape.full_at(12);
+    let mut writer = pools.rig.writer().unwrap();
+    let chunks = archive(&mut writer, 1, &routes).unwrap();
+    let behind = writer.behind();
+    assert_eq!(behind.len(), 1, "{behind:?}");
+    assert_eq!(behind[0].0, "tape");
+    drop(writer);
+    let store = pools.rig.store();
+    let copies: Vec<_> = chunks.iter().map(|chunk| pools_of(&store, chunk).len()).collect();
+    assert_eq!(copies[0], 2, "what was committed stays: {copies:?}");
+    assert_eq!(copies[19], 1);
+    for chunk in &chunks {
+        store.verify_chunk(chunk).unwrap();
+    }
+}
+
+#[test]
+fn a_pool_that_dies_with_the_only_copy_stops_the_session() {
+    let pools = Pools::new();
+    pools.tape.full_at(12);
+    let error = archive(&mut pools.rig.writer().unwrap(), 1, &[&["tape"][..]; 20]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full, "{error}");
+    pools.tape.free();
+    // What was acknowledged is there, and the next writer goes on.
+    let killed = pools.kill();
+    let chunks = archive(&mut killed.rig.writer().unwrap(), 2, &[&["tape"][..]; 20]).unwrap();
+    let store = killed.rig.store();
+    chunks.iter().for_each(|chunk| drop(store.verify_chunk(chunk).unwrap()));
+}
+
+#[test]
+fn a_torn_tail_on_a_write_once_medium_stays_and_the_next_volume_goes_on() {
+    let pools = Pools::new();
+    archive(&mut pools.rig.writer().unwrap(), 1, &[&["disc"][..]; 3]).unwrap();
+    let file = "00000002.volume";
+    let whole = pools.disc.bytes(file).len() as u64;
+    archive(&mut pools.rig.writer().unwrap(), 2, &[&["disc"][..]; 3]).unwrap();
+    // As a kill in the middle of the second session leaves it, with the catalog of before.
+    let torn = pools.kill();
+    torn.disc.cut(file, whole + 700);
+    let connection = rusqlite::Connection::open(torn.rig.folder.path().join("catalog.sqlite"));
+    drop(connection);
+    std::fs::remove_file(torn.rig.folder.path().join("catalog.sqlite")).unwrap();
+    let chunks = archive(&mut torn.rig.writer().unwrap(), 3, &[&["disc"][..]; 3]).unwrap();
+    assert_eq!(torn.disc.bytes(file).len() as u64, whole + 700, "nothing was cut off");
+    let store = torn.rig.store();
+    assert!(store.copies(&chunks[0]).unwrap()[0].volume > 2);
+}
+
+#[test]
+fn a_pool_that_is_not_configured_is_missed_by_nobody() {
+    let pools = Pools::new();
+    let chunks = archive(&mut pools.rig.writer().unwrap(), 1, &[&["tape"], &[]]).unwrap();
+    let without = pools.kill();
+    let mut config = without.rig.config.clone();
+    config.pools.clear();
+    let store = Store::open(&config).unwrap();
+    assert!(store.faults().unwrap().is_empty(), "{:?}", store.faults());
+    store.verify_chunk(&chunks[1]).unwrap();
+    assert!(store.verify_chunk(&chunks[0]).is_err());
+    drop(store);
+    // And nothing was forgotten meanwhile.
+    without.rig.store().verify_chunk(&chunks[0]).unwrap();
+    let error = archive(&mut StoreWriter::open(&config, "test").unwrap(), 2, &[&["tape"]]);
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Missing, "{error}");
+}
+
+#[test]
+fn the_home_pool_alone_is_as_it_always_was() {
+    let pools = Pools::new();
+    let log = pools.rig.archive(1);
+    check(&pools.rig.store(), &log);
+    assert_eq!(pools.tape.operations() + pools.disc.operations(), 0);
+}
