@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use format::{
     ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId,
-    Component, Digest, Finding, Frame, FrameKind, Framing, KeyGroup, RunFooter, RunHeader,
-    SessionFooter, SessionHeader, SessionId, StoreId, Timestamp, Verdict,
+    Component, Digest, Finding, Frame, FrameKind, KeyGroup, RunFooter, RunHeader, SessionFooter,
+    SessionHeader, SessionId, StoreId, Timestamp, Verdict,
 };
 use mover::ambient::{SystemClock, SystemRandom};
 use mover::archive::DecodeVerify;
@@ -20,7 +20,8 @@ use mover::key::{DomainSecret, Keyring, StateFolder, unencrypted_group};
 use mover::pipeline::Cancel;
 use mover::plugin::{Engine, Limits};
 use mover::session::{
-    Ambient, ArchiveConfig, Job, Observer, Progress, Source, StageSpec, Watch, WriteAccess, archive,
+    Ambient, ArchiveConfig, Job, Observer, OneWay, Progress, RouteConfig, Source, StageSpec, Watch,
+    WriteAccess, archive,
 };
 use mover::store::{
     ArchiveProof, ArchiveRecord, BlockPlace, ChunkPlace, Fault, ReadStore, SessionRecord,
@@ -265,12 +266,11 @@ fn main() -> std::result::Result<(), Box<dyn StdError>> {
         reread: true,
         dry_run: false,
         rate_max: None,
-        stages: vec![stage("zstd")],
+        routes: vec![RouteConfig { chunk_length: 256 << 10, ..RouteConfig::default() }],
+        router: Arc::new(OneWay),
         dedupe: stage("crc-dedupe"),
         snoops: vec![stage("snoop-type")],
-        framing: Framing::Each,
         workers: 2,
-        chunk_length: 256 << 10,
         verify: DecodeVerify::Sample,
         fresh: true,
         job: Job::default(),

@@ -18,6 +18,8 @@ pub struct PlainChunk {
     pub chunk: ChunkId,
     /// What its bytes are.
     pub kind: ChunkKind,
+    /// The route that it takes, as whoever packs it counts them.
+    pub route: u16,
     /// Its bytes.
     pub plain: Buffer,
     /// Its block table.
@@ -33,6 +35,8 @@ pub struct EncodedChunk {
     pub chunk: ChunkId,
     /// What its plain bytes are.
     pub kind: ChunkKind,
+    /// The route that it takes.
+    pub route: u16,
     /// Plain bytes.
     pub plain_length: u32,
     /// What each stage did.
@@ -102,7 +106,7 @@ impl Chain {
     /// Encodes a chunk into `payload`, an empty buffer. The plain bytes are let go only when
     /// [`DecodeVerify`] is satisfied.
     pub fn encode(&mut self, plain: PlainChunk, mut payload: Buffer) -> Result<EncodedChunk> {
-        let (chunk, kind) = (plain.chunk, plain.kind);
+        let (chunk, kind, route) = (plain.chunk, plain.kind, plain.route);
         let records = self.encode_stages(&plain, &mut payload)?;
         let plain_length = length_of(&plain.plain);
         if self.is_to_verify(chunk) {
@@ -125,7 +129,7 @@ impl Chain {
             }
         }
         let footer = ChunkFooter { chunk, context: None, blocks: plain.blocks, needs: plain.needs };
-        Ok(EncodedChunk { chunk, kind, plain_length, stages: records, payload, footer })
+        Ok(EncodedChunk { chunk, kind, route, plain_length, stages: records, payload, footer })
     }
 
     /// Decodes a stored chunk into `plain`.

@@ -84,7 +84,9 @@ impl IndexWriter {
         if chunk.number < self.arrived {
             return Ok(());
         }
-        sink.push(PlainChunk { chunk, kind, plain, blocks: Vec::new(), needs: Vec::new() })
+        // The way that everything goes which no rule sends elsewhere.
+        let (route, blocks, needs) = (0, Vec::new(), Vec::new());
+        sink.push(PlainChunk { chunk, kind, route, plain, blocks, needs })
     }
 
     /// Sends the last page and the root; gives how many chunks of each there are.

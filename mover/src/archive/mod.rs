@@ -16,7 +16,8 @@ pub use chain::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
 pub use index::{IndexReader, IndexWriter, join_records};
 pub use needs::Needs;
 pub use packer::{
-    BlockPlace, ChunkSink, DEDUPE_LENGTH_MIN, Ended, KnownBlocks, Packer, Position, ResumedEntry,
+    BlockPlace, ChunkSink, DEDUPE_LENGTH_MIN, Ended, KnownBlocks, PackRoute, Packer, Position,
+    ResumedEntry,
 };
 pub use reader::{ChunkProvider, DecodedChunk};
 pub use stream::StreamReader;

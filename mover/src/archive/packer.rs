@@ -29,12 +29,13 @@ pub struct BlockPlace {
 
 /// The data index, as far as packing needs it.
 pub trait KnownBlocks {
-    /// Says which blocks will be asked for next, so that one question can answer for them all.
-    fn expect(&mut self, _identities: &[BlockIdentity]) -> Result<()> {
+    /// Says which blocks will be asked for next, each with the domain that it is to be found in, so
+    /// that one question can answer for them all.
+    fn expect(&mut self, _blocks: &[(BlockIdentity, u16)]) -> Result<()> {
         Ok(())
     }
-    /// Where a block of this identity lies, if the store has it.
-    fn find(&mut self, identity: &BlockIdentity) -> Result<Option<BlockPlace>>;
+    /// Where a block of this identity lies, if the store has it in this domain.
+    fn find(&mut self, identity: &BlockIdentity, domain: u16) -> Result<Option<BlockPlace>>;
 }
 
 /// Where full chunks go.
@@ -71,6 +72,15 @@ pub struct Position<'a> {
     pub written: &'a [Run],
 }
 
+/// What packing has to know of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackRoute {
+    /// Plain bytes of a chunk, about.
+    pub chunk_length: usize,
+    /// Routes of one domain may refer to each other's blocks; see [`KnownBlocks`].
+    pub domain: u16,
+}
+
 /// A block of this session that the data index may not show yet.
 #[derive(Clone, Copy, Debug)]
 struct Recent {
@@ -82,6 +92,7 @@ struct Recent {
 /// The chunk being filled.
 #[derive(Debug)]
 struct Open {
+    route: u16,
     plain: Buffer,
     /// Bytes of content that it stands for, those included that it only refers to.
     covered: u64,
@@ -142,31 +153,35 @@ const RUN_COUNT_MAX: usize = 1024;
 pub struct Packer<S, K> {
     archive: ArchiveId,
     stream: StreamNumber,
-    chunk_length: usize,
+    routes: Vec<PackRoute>,
+    /// The route of what comes next.
+    route: u16,
     sink: S,
     known: K,
     number: u64,
     open: Option<Open>,
     entry: OpenEntry,
-    recent: HashMap<BlockIdentity, Recent>,
+    /// By domain.
+    recent: HashMap<(BlockIdentity, u16), Recent>,
     withheld: HashSet<(ChunkId, u32)>,
     needs: Needs,
     deduplicated_length: u64,
 }
 
 impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
-    /// Packs chunks of about `chunk_length` plain bytes.
+    /// Packs chunks for routes, of which the first is taken until [`Packer::turn_to`] says else.
     pub fn new(
         archive: ArchiveId,
         stream: StreamNumber,
-        chunk_length: usize,
+        routes: Vec<PackRoute>,
         sink: S,
         known: K,
     ) -> Packer<S, K> {
         Packer {
             archive,
             stream,
-            chunk_length,
+            routes,
+            route: 0,
             sink,
             known,
             number: 0,
@@ -220,12 +235,33 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         }
     }
 
-    /// Says which blocks come next.
-    pub fn expect(&mut self, identities: &[BlockIdentity]) -> Result<()> {
+    /// The route that what comes next takes. Chunks of one archive are of one order whatever their
+    /// route is, so that a session can go on behind any of them: turning ends the open chunk.
+    pub fn turn_to(&mut self, route: u16) -> Result<()> {
+        if route != self.route {
+            self.flush_references()?;
+            self.seal()?;
+            self.route = route;
+        }
+        Ok(())
+    }
+
+    /// The route of the chunk that is open, or of what comes next.
+    pub fn route(&self) -> u16 {
+        self.route
+    }
+
+    /// Where blocks of a route may be found.
+    pub fn domain_of(&self, route: u16) -> u16 {
+        self.routes[usize::from(route)].domain
+    }
+
+    /// Says which blocks come next, with their domains.
+    pub fn expect(&mut self, blocks: &[(BlockIdentity, u16)]) -> Result<()> {
         // Before the question: what is indexed by now is in the answer.
         let indexed = self.sink.indexed();
         self.recent.retain(|_, recent| recent.number >= indexed);
-        self.known.expect(identities)
+        self.known.expect(blocks)
     }
 
     /// Gives up the open entry: what it has written stays, and nothing shows it.
@@ -275,7 +311,8 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         if let Some(identity) = identity {
             open.blocks.push(BlockEntry { ordinal, length, identity });
             let recent = Recent { number: chunk.number, ordinal, length };
-            self.recent.insert(identity, recent);
+            let domain = self.domain_of(self.route);
+            self.recent.insert((identity, domain), recent);
         }
         let run = Run { chunk, first: ordinal, count: 1, length: length.into() };
         push_run(&mut self.entry.written, run);
@@ -343,7 +380,8 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
 
     /// Looks among this session's blocks and in the data index; length and identity must agree.
     fn find(&mut self, identity: &BlockIdentity, length: usize) -> Result<Option<BlockPlace>> {
-        let place = match self.recent.get(identity) {
+        let domain = self.domain_of(self.route);
+        let place = match self.recent.get(&(*identity, domain)) {
             Some(recent) => Some(BlockPlace {
                 chunk: ChunkId {
                     archive: self.archive,
@@ -353,7 +391,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
                 ordinal: recent.ordinal,
                 length: recent.length,
             }),
-            None => self.known.find(identity)?,
+            None => self.known.find(identity, domain)?,
         };
         // Held blocks are never referred to, even before the data index has forgotten them.
         Ok(place.filter(|place| {
@@ -443,6 +481,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
     fn open(&mut self) -> Result<&mut Open> {
         if self.open.is_none() {
             self.open = Some(Open {
+                route: self.route,
                 plain: self.sink.buffer()?,
                 covered: 0,
                 data_count: 0,
@@ -455,9 +494,9 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
 
     fn seal_if_full(&mut self) -> Result<()> {
         // One of references alone ends too, or a session that is cut would go far back.
-        let covered_max = self.chunk_length as u64 * COVERED_FACTOR;
-        let full =
-            |open: &Open| open.plain.len() >= self.chunk_length || open.covered >= covered_max;
+        let chunk_length = self.routes[usize::from(self.route)].chunk_length;
+        let covered_max = chunk_length as u64 * COVERED_FACTOR;
+        let full = |open: &Open| open.plain.len() >= chunk_length || open.covered >= covered_max;
         match self.open.as_ref().is_some_and(full) {
             true => self.seal(),
             false => Ok(()),
@@ -481,6 +520,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         self.sink.push(PlainChunk {
             chunk,
             kind: ChunkKind::Data,
+            route: open.route,
             plain: open.plain,
             blocks: open.blocks,
             needs: open.needs.into_iter().collect(),

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use format::{ArchiveId, Framing, Verdict};
+use format::{ArchiveId, Verdict};
 use serde_json::{Value, json};
 
 use super::arguments::{Archive, Global, Restore};
@@ -21,8 +21,8 @@ use crate::net::{
 use crate::pipeline::Cancel;
 use crate::policy::SourcePolicy;
 use crate::session::{
-    self, ArchiveConfig, Decoding, Job, Observer, PathFilter, Progress, RestoreConfig, Source,
-    StageSpec, Watch, WriteAccess,
+    self, ArchiveConfig, Decoding, Job, Observer, OneWay, PathFilter, Progress, RestoreConfig,
+    RouteConfig, Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::SourceConfig;
 use crate::store::{ReadStore, WriteStore};
@@ -147,12 +147,11 @@ fn archive_config(name: String, reread: bool) -> ArchiveConfig {
         reread,
         dry_run: false,
         rate_max: None,
-        stages: vec![stage("zstd")],
+        routes: vec![RouteConfig::default()],
+        router: Arc::new(OneWay),
         dedupe: stage("crc-dedupe"),
         snoops: vec![stage("snoop-type"), stage("snoop-yara")],
-        framing: Framing::Each,
         workers: workers(None),
-        chunk_length: 1 << 20,
         verify: DecodeVerify::Sample,
         fresh: false,
         job: Job::default(),

@@ -20,7 +20,8 @@ use crate::key::{StateFolder, default_writer};
 use crate::net::state_folder;
 use crate::session::board::{self, Notice};
 use crate::session::{
-    self, ArchiveConfig, ArchiveReport, Job, Progress, Source, StageSpec, Watch, WriteAccess,
+    self, ArchiveConfig, ArchiveReport, Job, OneWay, Progress, RouteConfig, Source, StageSpec,
+    Watch, WriteAccess,
 };
 use crate::source::{SourceConfig, raise_open_file_limit};
 use crate::store::{ReadStore, StoreConfig};
@@ -122,16 +123,20 @@ fn config(command: &Archive) -> Result<ArchiveConfig> {
         reread: command.reread,
         dry_run: command.dry_run,
         rate_max: command.limit_rate.map(|size| size.0),
-        stages: or_default(&command.stage, &["zstd"]),
+        routes: vec![RouteConfig {
+            stages: or_default(&command.stage, &["zstd"]),
+            chunk_length: usize::try_from(chunk_length).expect("checked to be small"),
+            framing: match command.framing {
+                FramingArgument::Each => Framing::Each,
+                FramingArgument::Run => Framing::Run,
+                FramingArgument::Both => Framing::Both,
+            },
+            ..RouteConfig::default()
+        }],
+        router: Arc::new(OneWay),
         dedupe: command.dedupe.clone(),
         snoops: or_default(&command.snoop, &["snoop-type", "snoop-yara"]),
-        framing: match command.framing {
-            FramingArgument::Each => Framing::Each,
-            FramingArgument::Run => Framing::Run,
-            FramingArgument::Both => Framing::Both,
-        },
         workers: workers(command.workers),
-        chunk_length: usize::try_from(chunk_length).expect("checked to be small"),
         verify: match command.verify {
             VerifyArgument::Always => DecodeVerify::Always,
             VerifyArgument::Sample => DecodeVerify::Sample,

@@ -57,6 +57,11 @@ impl Storage for DiskStorage {
         Ok(Arc::new(DiskFile { file, path, length: 0 }))
     }
 
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path(name);
+        std::fs::remove_file(&path).map_err(|cause| Error::io("removing", &path, cause))
+    }
+
     fn sync(&self) -> Result<()> {
         sync_folder(&self.folder)
     }

@@ -147,7 +147,7 @@ impl FakeStorage {
     }
 
     /// Loses a file.
-    pub fn remove(&self, name: &str) {
+    pub fn lose(&self, name: &str) {
         self.lock().files.remove(name);
     }
 
@@ -263,6 +263,17 @@ impl Storage for FakeStorage {
         state.alive()?;
         state.existing(name)?;
         Ok(Arc::new(self.file(name)))
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let mut state = self.lock();
+        let powered = state.begin(false)?;
+        state.existing(name)?;
+        state.files.remove(name);
+        match powered {
+            true => Ok(()),
+            false => Err(power_failed()),
+        }
     }
 
     fn sync(&self) -> Result<()> {

@@ -83,6 +83,9 @@ pub trait Storage: fmt::Debug + Send + Sync {
     fn append(&self, name: &str) -> Result<Box<dyn AppendFile>>;
     /// Opens a volume for reading. A medium that has to be fetched is fetched by the first read.
     fn open(&self, name: &str) -> Result<Arc<dyn ReadFile>>;
+    /// Takes a volume away, for ever: its file is removed, its cartridge is blank again, its disc is
+    /// retired. Fails with [`crate::ErrorKind::Refused`] where a lock forbids it.
+    fn remove(&self, name: &str) -> Result<()>;
     /// Makes names durable.
     fn sync(&self) -> Result<()>;
     /// What people call the volume: a path, or the pool and the barcode.

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use format::{
-    ArchiveFooter, ArchiveHeader, ArchiveId, Component, Context, Framing, SessionFooter,
-    SessionHeader, SessionId, SessionStatus, StreamNumber,
+    ArchiveFooter, ArchiveHeader, ArchiveId, Component, SessionFooter, SessionHeader, SessionId,
+    SessionStatus, StreamNumber,
 };
 
 use super::access::WriteAccess;
@@ -18,13 +18,15 @@ use super::journal::{Head as JournalHead, Job, JournalWriter, OpenEntry};
 use super::previous::{Parent, RecordWriter, Search};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
+use super::routes::{RouteConfig, Router};
+use super::routing::Routing;
 use super::sink::{Pools, StoreBlocks, StretchSink};
-use super::stages::{Recipe, StageSpec};
+use super::stages::{Recipe, StageSpec, WorkerChains};
 use super::tail::{Frames, Tail};
 use super::throttle::Throttle;
 use super::walk::{Comparison, Feed, WalkFrom, cancelled};
 use crate::ambient::{Clock, Random, random_bytes};
-use crate::archive::{DecodeVerify, IndexWriter, Needs, Packer, PlainChunk};
+use crate::archive::{DecodeVerify, IndexWriter, Needs, PackRoute, Packer, PlainChunk};
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::key::open_epoch;
@@ -56,18 +58,17 @@ pub struct ArchiveConfig {
     pub dry_run: bool,
     /// Bytes of content that are read in a second, at most.
     pub rate_max: Option<u64>,
-    /// Transforms before the cipher, in order.
-    pub stages: Vec<StageSpec>,
+    /// The ways that content can take; the first is that of whatever the router does not send
+    /// elsewhere, of entries without content, and of the index.
+    pub routes: Vec<RouteConfig>,
+    /// Who decides.
+    pub router: Arc<dyn Router>,
     /// The dedupe component.
     pub dedupe: StageSpec,
     /// Snoops.
     pub snoops: Vec<StageSpec>,
-    /// How chunks are framed.
-    pub framing: Framing,
     /// Workers of the parallel stretch.
     pub workers: usize,
-    /// Plain bytes of a chunk, about.
-    pub chunk_length: usize,
     /// Which chunks are decoded again before their plain bytes are let go.
     pub verify: DecodeVerify,
     /// Begin a new archive, even where an earlier session left one unfinished.
@@ -117,7 +118,7 @@ pub fn archive(
     let began = ambient.clock.elapsed();
     let recipe = Recipe::load(
         engine,
-        &config.stages,
+        &config.routes,
         &config.dedupe,
         &config.snoops,
         access.group.is_encrypted(),
@@ -176,9 +177,9 @@ struct Run<'a> {
     recipe: Recipe,
 }
 
-/// Opened components: one chain for each worker, and what the head has.
+/// Opened components: chains for each worker, and what the head has.
 struct Instances {
-    chains: Vec<crate::archive::Chain>,
+    chains: Vec<WorkerChains>,
     cutter: Box<dyn Cutter>,
     inspectors: Vec<Box<dyn Inspector>>,
 }
@@ -219,7 +220,7 @@ impl Run<'_> {
         let chains = (0..self.config.workers)
             .map(|_| {
                 let (random, verify) = (&self.ambient.random, self.config.verify);
-                self.recipe.worker_chain(session, &epoch, key.as_ref(), random, verify)
+                self.recipe.worker_chains(session, &epoch, key.as_ref(), random, verify)
             })
             .collect::<Result<Vec<_>>>()?;
         let open = beginning.resumed.as_ref().and_then(|resumed| resumed.open.as_ref());
@@ -326,7 +327,7 @@ impl Run<'_> {
             source: source_id,
             started: self.ambient.clock.now(),
             parent: parent.as_ref().map(|parent| parent.archive).unwrap_or_default(),
-            framing: config.framing,
+            framing: config.routes[0].framing,
         };
         let store = writer.store().name();
         place.begin(header, |proof, header| {
@@ -340,12 +341,13 @@ impl Run<'_> {
         for entry in self.recipe.table() {
             hasher.update(&entry.digest.0).update(&entry.config_digest.0);
         }
-        let ArchiveConfig { framing, chunk_length, .. } = self.config;
+        let ArchiveConfig { routes, router, .. } = self.config;
         let rules = match source {
             Source::Files(files) => format!("{files:?}"),
             Source::Stdin { .. } => String::new(),
         };
-        hasher.update(format!("{framing:?} {chunk_length} {rules}").as_bytes());
+        let map = router.fingerprint();
+        hasher.update(format!("{routes:?} {map} {rules}").as_bytes());
         *hasher.finalize().as_bytes()
     }
 
@@ -382,14 +384,16 @@ impl Run<'_> {
         let indexed = Arc::new(AtomicU64::new(beginning.first));
         let store = writer.store();
         let channel_meter = writer.meter();
-        let workers = chains.into_iter().map(|mut chain| {
-            move |plain: PlainChunk, payload: Buffer| chain.encode(plain, payload)
+        let workers = chains.into_iter().map(|mut chains| {
+            move |plain: PlainChunk, payload: Buffer| chains.encode(plain, payload)
         });
         let (stretch, outputs) = Stretch::start(workers.collect(), &pools.encoded, stretch_meter);
+        let framed = |(at, route): (usize, &RouteConfig)| {
+            (route.framing, route.context(self.recipe.places(at)))
+        };
         let frames = Frames {
             session: headers.session.session,
-            framing: self.config.framing,
-            context: Context { epoch: 0, chain: self.recipe.places(), ..Context::default() },
+            routes: self.config.routes.iter().enumerate().map(framed).collect(),
         };
         let tail_meter = Meter::new("store");
         let (first, told, journal) =
@@ -398,10 +402,14 @@ impl Run<'_> {
         let plain = Arc::clone(&pools.plain);
         let sink = StretchSink { stretch, plain, indexed, journal: beginning.journal };
         let archive = headers.archive.archive;
-        let known = StoreBlocks::new(store);
-        let packer = Packer::new(archive, StreamNumber(0), self.config.chunk_length, sink, known);
+        let (routes, domains) = self.pack_routes();
+        let known = StoreBlocks::new(store, domains);
+        let packer = Packer::new(archive, StreamNumber(0), routes, sink, known);
         let domain = self.access.domain.clone();
-        let parts = HeadParts { cutter, inspectors, packer, domain };
+        let router = Arc::clone(&self.config.router);
+        let sealed = (0..self.config.routes.len()).map(|at| self.recipe.is_sealed(at)).collect();
+        let routing = Routing::new(router, sealed);
+        let parts = HeadParts { cutter, inspectors, packer, domain, routing };
         let meters = HeadMeters {
             snoop: Meter::new("snoop"),
             dedupe: Meter::new("dedupe"),
@@ -454,6 +462,24 @@ impl Run<'_> {
         };
         tail.finish(&footer)?;
         Ok((report, footer, journal))
+    }
+
+    /// What packing has to know of the routes, and the pools of each domain: what goes to the same
+    /// pools may share blocks.
+    fn pack_routes(&self) -> (Vec<PackRoute>, Vec<Vec<String>>) {
+        let (mut routes, mut domains) = (Vec::new(), Vec::new());
+        for route in &self.config.routes {
+            let mut pools = route.pools.clone();
+            pools.sort_unstable();
+            let known = domains.iter().position(|known| *known == pools);
+            let place = known.unwrap_or(domains.len());
+            if known.is_none() {
+                domains.push(pools);
+            }
+            let domain = u16::try_from(place).expect("a policy is short");
+            routes.push(PackRoute { chunk_length: route.chunk_length, domain });
+        }
+        (routes, domains)
     }
 
     fn feed<'h>(

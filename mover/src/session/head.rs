@@ -8,6 +8,7 @@ use format::{BlockIdentity, Entry, EntryEnd, EntryKind, Extent, Finding, IndexEn
 use super::journal::{Counts, JournalReader, OpenEntry, Snoops};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
+use super::routing::Routing;
 use super::sink::StretchSink;
 use crate::archive::{DEDUPE_LENGTH_MIN, KnownBlocks, Needs, Packer, Part, Piece, Window};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +24,7 @@ pub(super) struct HeadParts<K> {
     pub(super) inspectors: Vec<Box<dyn Inspector>>,
     pub(super) packer: Packer<StretchSink, K>,
     pub(super) domain: DomainSecret,
+    pub(super) routing: Routing,
 }
 
 /// Times of the head's own stages.
@@ -138,6 +140,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         // Less than a block, which the last window had left uncut; see `Window::carry`.
         let ahead = snoops.seen.saturating_sub(offset);
         self.window.seen = usize::try_from(ahead).expect("shorter than a block");
+        self.parts.routing.resume(&entry);
         self.open = Some((number, Box::new(entry)));
     }
 
@@ -208,14 +211,15 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
 
     fn work(&mut self) -> Result<()> {
         let verdicts = self.inspect()?;
+        let routes = self.parts.routing.window(&self.window, &verdicts);
         self.cut()?;
-        self.identify()?;
+        self.identify(&routes)?;
         self.tell_journal();
         // Out of `self` while it is packed: packing borrows all the rest.
         let mut window = std::mem::replace(&mut self.window, Window::new(0));
         let cuts = std::mem::take(&mut self.cuts);
         let parts = std::mem::take(&mut window.parts);
-        let packed = self.pack(parts, window.filled(), &cuts, verdicts);
+        let packed = self.pack(parts, &routes, window.filled(), &cuts, verdicts);
         self.window = window;
         self.cuts = cuts;
         let (rest, offset, seen) = packed?;
@@ -263,7 +267,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
     }
 
     /// The identities of the window's blocks; the data index is asked for all of them at once.
-    fn identify(&mut self) -> Result<()> {
+    fn identify(&mut self, routes: &[Option<u16>]) -> Result<()> {
         self.identities.clear();
         let mut rest = self.window.filled();
         let (meter, domain) = (&self.meters.identify, &self.parts.domain);
@@ -277,11 +281,28 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             }
             Ok(())
         })?;
-        let asked: Vec<BlockIdentity> = self.identities.iter().flatten().copied().collect();
+        let asked = self.asked(routes);
         match asked.is_empty() {
             true => Ok(()),
             false => self.meters.lookup.busy(|| self.parts.packer.expect(&asked)),
         }
+    }
+
+    /// The window's blocks that are worth a question, each with the domain of its route.
+    fn asked(&self, routes: &[Option<u16>]) -> Vec<(BlockIdentity, u16)> {
+        let mut asked = Vec::new();
+        let mut blocks = self.cuts.iter().zip(&self.identities);
+        for (part, route) in self.window.parts.iter().zip(routes) {
+            let Part::Data(piece) = part else { continue };
+            let domain = self.parts.packer.domain_of(route.unwrap_or(0));
+            let mut left = piece.length;
+            while left > 0 {
+                let Some((cut, identity)) = blocks.next() else { return asked };
+                left = left.saturating_sub(cut.length as usize);
+                asked.extend(identity.map(|identity| (identity, domain)));
+            }
+        }
+        asked
     }
 
     /// Packs the window's parts; gives how many bytes at its end were left uncut, the offset of
@@ -289,6 +310,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
     fn pack(
         &mut self,
         parts: Vec<Part>,
+        routes: &[Option<u16>],
         bytes: &[u8],
         cuts: &[Cut],
         verdicts: Vec<(Verdict, Vec<Finding>)>,
@@ -298,7 +320,14 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let mut verdicts = verdicts.into_iter();
         let mut rest = bytes;
         let (mut left_at, mut seen) = (0, 0);
-        for part in parts {
+        for (part, route) in parts.into_iter().zip(routes) {
+            match route {
+                Some(route) => self.parts.packer.turn_to(*route)?,
+                None if !self.parts.routing.may_name(self.parts.packer.route()) => {
+                    self.parts.packer.turn_to(0)?;
+                }
+                None => {}
+            }
             match part {
                 Part::Begin { number, entry } => {
                     self.parts.packer.begin(number, &entry)?;

@@ -31,7 +31,9 @@ impl Pools {
             + workers // queued behind the stretch
             + workers // waiting for an earlier one
             + 1; // being written by the tail
-        let plain_length = config.chunk_length + config.chunk_length / 4;
+        let longest = config.routes.iter().map(|route| route.chunk_length).max();
+        let chunk_length = longest.expect("there is a route at least");
+        let plain_length = chunk_length + chunk_length / 4;
         Pools {
             plain: Arc::new(BufferPool::new(plain_count, plain_length)),
             encoded: Arc::new(BufferPool::new(encoded_count, encoded_length_max(plain_length))),
@@ -84,29 +86,38 @@ impl ChunkSink for StretchSink {
 /// The store's data index, asked for a window's blocks at once.
 pub(super) struct StoreBlocks {
     store: Arc<dyn ReadStore>,
-    answers: HashMap<BlockIdentity, BlockPlace>,
+    /// The pools of each domain, in all of which a block has to lie.
+    domains: Vec<Vec<String>>,
+    answers: HashMap<(BlockIdentity, u16), BlockPlace>,
 }
 
 impl StoreBlocks {
-    pub(super) fn new(store: Arc<dyn ReadStore>) -> StoreBlocks {
-        StoreBlocks { store, answers: HashMap::new() }
+    pub(super) fn new(store: Arc<dyn ReadStore>, domains: Vec<Vec<String>>) -> StoreBlocks {
+        StoreBlocks { store, domains, answers: HashMap::new() }
     }
 }
 
 impl KnownBlocks for StoreBlocks {
-    fn expect(&mut self, identities: &[BlockIdentity]) -> Result<()> {
+    fn expect(&mut self, blocks: &[(BlockIdentity, u16)]) -> Result<()> {
         self.answers.clear();
-        let places = self.store.lookup_blocks(identities, &[])?;
-        for (identity, place) in identities.iter().zip(places) {
-            let place = place.map(|crate::store::BlockPlace { chunk, ordinal, length }| {
-                BlockPlace { chunk, ordinal, length }
-            });
-            self.answers.extend(place.map(|place| (*identity, place)));
+        for (domain, pools) in (0_u16..).zip(&self.domains) {
+            let of_domain = blocks.iter().filter(|(_, of)| *of == domain);
+            let identities: Vec<_> = of_domain.map(|(identity, _)| *identity).collect();
+            if identities.is_empty() {
+                continue;
+            }
+            let places = self.store.lookup_blocks(&identities, pools)?;
+            for (identity, place) in identities.iter().zip(places) {
+                let place = place.map(|crate::store::BlockPlace { chunk, ordinal, length }| {
+                    BlockPlace { chunk, ordinal, length }
+                });
+                self.answers.extend(place.map(|place| ((*identity, domain), place)));
+            }
         }
         Ok(())
     }
 
-    fn find(&mut self, identity: &BlockIdentity) -> Result<Option<BlockPlace>> {
-        Ok(self.answers.get(identity).copied())
+    fn find(&mut self, identity: &BlockIdentity, domain: u16) -> Result<Option<BlockPlace>> {
+        Ok(self.answers.get(&(*identity, domain)).copied())
     }
 }

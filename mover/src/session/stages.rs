@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use format::{ComponentEntry, Digest, Epoch, Role, SessionId};
 
+use super::routes::RouteConfig;
 use crate::ambient::Random;
-use crate::archive::{Chain, ChainStage, DecodeVerify};
+use crate::archive::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
+use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EpochKey, stage_key};
 use crate::pipeline::{Cutter, Inspector};
@@ -121,41 +123,61 @@ fn role_name(role: Role) -> &'static str {
 
 /// All components of one archive.
 pub(super) struct Recipe {
-    /// Transforms in the order of encoding; first in the table, so that places are positions.
-    pub(super) chain: Vec<LoadedStage>,
+    /// Transforms of all routes, each once; first in the table, so that places are positions.
+    transforms: Vec<LoadedStage>,
+    /// Places of the chain of each route, in the order of encoding.
+    chains: Vec<Vec<u16>>,
     pub(super) dedupe: LoadedStage,
     pub(super) snoops: Vec<LoadedStage>,
 }
 
 impl Recipe {
-    /// Loads everything. An encrypted store gets the cipher behind all other transforms.
+    /// Loads everything.
     pub(super) fn load(
         engine: &Engine,
-        stages: &[StageSpec],
+        routes: &[RouteConfig],
         dedupe: &StageSpec,
         snoops: &[StageSpec],
         encrypted: bool,
     ) -> Result<Recipe> {
-        let mut chain = stages.to_vec();
-        if encrypted {
-            chain.push(StageSpec::new("chacha20poly1305", "{}"));
+        let (mut specs, mut transforms) = (Vec::new(), Vec::new());
+        let mut chains = Vec::new();
+        for route in routes {
+            let mut chain = Vec::new();
+            for spec in route.chain(encrypted) {
+                let known = specs.iter().position(|known| *known == spec);
+                let place = match known {
+                    Some(place) => place,
+                    None => {
+                        transforms.push(LoadedStage::load(engine, &spec, Role::Transform)?);
+                        specs.push(spec);
+                        specs.len() - 1
+                    }
+                };
+                chain.push(u16::try_from(place).expect("a policy is short"));
+            }
+            if chain.len() > format::limits::CHAIN_LENGTH_MAX {
+                let limit = format::limits::CHAIN_LENGTH_MAX;
+                let message = format!("a chain of {} stages passes the limit", chain.len());
+                return Err(Error::new(ErrorKind::Usage, message)
+                    .way_out(format!("{limit} stages are the most")));
+            }
+            chains.push(chain);
         }
-        let load_all = |specs: &[StageSpec], role| -> Result<Vec<LoadedStage>> {
-            specs.iter().map(|spec| LoadedStage::load(engine, spec, role)).collect()
-        };
-        let recipe = Recipe {
-            chain: load_all(&chain, Role::Transform)?,
-            dedupe: LoadedStage::load(engine, dedupe, Role::Dedupe)?,
-            snoops: load_all(snoops, Role::Snoop)?,
-        };
         let keyed = |stage: &&LoadedStage| stage.plugin.manifest().keyed;
-        if let (false, Some(stage)) = (encrypted, recipe.chain.iter().find(keyed)) {
+        if let (false, Some(stage)) = (encrypted, transforms.iter().find(keyed)) {
             let name = &stage.plugin.manifest().name;
             let message = format!("{name} needs a key, and this store has none");
             return Err(Error::new(ErrorKind::Usage, message)
                 .way_out("make the store without --no-encryption"));
         }
-        Ok(recipe)
+        let snoops = snoops.iter().map(|spec| LoadedStage::load(engine, spec, Role::Snoop));
+        Ok(Recipe {
+            transforms,
+            chains,
+            dedupe: LoadedStage::load(engine, dedupe, Role::Dedupe)?,
+            snoops: snoops.collect::<Result<_>>()?,
+        })
     }
 
     /// The session's component table.
@@ -165,12 +187,18 @@ impl Recipe {
 
     /// All stages in the order of the table.
     pub(super) fn all(&self) -> impl Iterator<Item = &LoadedStage> {
-        self.chain.iter().chain([&self.dedupe]).chain(&self.snoops)
+        self.transforms.iter().chain([&self.dedupe]).chain(&self.snoops)
     }
 
-    /// The chain's places in the table.
-    pub(super) fn places(&self) -> Vec<u16> {
-        (0..u16::try_from(self.chain.len()).expect("a chain is short")).collect()
+    /// A route's places in the table.
+    pub(super) fn places(&self, route: usize) -> Vec<u16> {
+        self.chains[route].clone()
+    }
+
+    /// Whether a route's chain has a stage that takes a key.
+    pub(super) fn is_sealed(&self, route: usize) -> bool {
+        let keyed = |place: &u16| self.transforms[usize::from(*place)].plugin.manifest().keyed;
+        self.chains[route].iter().any(keyed)
     }
 
     /// A cutter.
@@ -190,29 +218,52 @@ impl Recipe {
         self.snoops.iter().enumerate().map(inspector).collect()
     }
 
-    /// The chain for one worker.
-    pub(super) fn worker_chain(
+    /// The chains of all routes for one worker; routes with the same stages share theirs.
+    pub(super) fn worker_chains(
         &self,
         session: SessionId,
         epoch: &Epoch,
         key: Option<&EpochKey>,
         random: &Arc<dyn Random>,
         verify: DecodeVerify,
-    ) -> Result<Chain> {
-        let stage = |(position, stage): (usize, &LoadedStage)| -> Result<ChainStage> {
-            let entry = stage.table_entry();
-            let transform =
-                open_transform(&stage.plugin, &entry, session, epoch.number, position, key)?;
-            Ok(ChainStage {
-                transform,
-                name: entry.name,
-                keyed: entry.keyed,
-                built_in: stage.built_in,
-                digests: (entry.digest, entry.config_digest),
-            })
-        };
-        let stages = self.chain.iter().enumerate().map(stage).collect::<Result<_>>()?;
-        Ok(Chain::new(epoch.number, stages, Arc::clone(random), verify))
+    ) -> Result<WorkerChains> {
+        let (mut chains, mut of_routes) = (Vec::new(), Vec::new());
+        for (route, places) in self.chains.iter().enumerate() {
+            if let Some(same) = self.chains[..route].iter().position(|other| other == places) {
+                of_routes.push(of_routes[same]);
+                continue;
+            }
+            let stage = |(position, place): (usize, &u16)| -> Result<ChainStage> {
+                let stage = &self.transforms[usize::from(*place)];
+                let entry = stage.table_entry();
+                let transform =
+                    open_transform(&stage.plugin, &entry, session, epoch.number, position, key)?;
+                Ok(ChainStage {
+                    transform,
+                    name: entry.name,
+                    keyed: entry.keyed,
+                    built_in: stage.built_in,
+                    digests: (entry.digest, entry.config_digest),
+                })
+            };
+            let stages = places.iter().enumerate().map(stage).collect::<Result<_>>()?;
+            chains.push(Chain::new(epoch.number, stages, Arc::clone(random), verify));
+            of_routes.push(chains.len() - 1);
+        }
+        Ok(WorkerChains { chains, of_routes })
+    }
+}
+
+/// What one worker encodes with.
+pub(super) struct WorkerChains {
+    chains: Vec<Chain>,
+    of_routes: Vec<usize>,
+}
+
+impl WorkerChains {
+    pub(super) fn encode(&mut self, plain: PlainChunk, payload: Buffer) -> Result<EncodedChunk> {
+        let chain = self.of_routes[usize::from(plain.route)];
+        self.chains[chain].encode(plain, payload)
     }
 }
 

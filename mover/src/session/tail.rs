@@ -1,20 +1,21 @@
 //! The tail of the pipeline: encoded chunks in order, framed and given to the store.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Receiver;
 use format::{
-    ArchiveFooter, ChunkHeader, ChunkId, ChunkKind, Context, ContextPlace, Framing, RunChunk,
-    RunFooter, RunHeader, SessionId,
+    ArchiveFooter, ChunkHeader, ChunkId, ChunkKind, Context, ContextPlace, Framing, Options,
+    RunChunk, RunFooter, RunHeader, SessionId,
 };
 
 use super::progress::Progress;
 use crate::archive::EncodedChunk;
 use crate::error::Result;
 use crate::pipeline::{Meter, Resequencer, Sequenced};
-use crate::store::WriteStore;
+use crate::store::{HOME_POOL, WriteStore};
 
 /// Chunks of a run, at most: what a torn run footer can cost a reader in looking.
 const RUN_LENGTH_MAX: usize = 64;
@@ -22,8 +23,26 @@ const RUN_LENGTH_MAX: usize = 64;
 /// How chunks are framed.
 pub(super) struct Frames {
     pub(super) session: SessionId,
-    pub(super) framing: Framing,
-    pub(super) context: Context,
+    /// For each route.
+    pub(super) routes: Vec<(Framing, Context)>,
+}
+
+impl Frames {
+    /// The index goes to every pool that holds something of the archive, so that each of them can
+    /// be read without the others; the home pool is the first.
+    fn index_context(&self, used: &BTreeSet<u16>) -> Context {
+        let mut context = self.routes[0].1.clone();
+        let pools = |route: &u16| self.routes[usize::from(*route)].1.pools();
+        let elsewhere: BTreeSet<&str> = used.iter().flat_map(pools).collect();
+        if !elsewhere.is_empty() {
+            context.options = Options::default();
+            context.options.push(Context::POOL, HOME_POOL);
+            for pool in elsewhere.into_iter().filter(|pool| *pool != HOME_POOL) {
+                context.options.push(Context::POOL, pool);
+            }
+        }
+        context
+    }
 }
 
 struct OpenRun {
@@ -35,6 +54,8 @@ struct OpenRun {
 pub(super) struct Tail<'a> {
     writer: &'a mut dyn WriteStore,
     frames: Frames,
+    /// Routes that a chunk has taken.
+    used: BTreeSet<u16>,
     run: Option<OpenRun>,
     meter: Arc<Meter>,
     indexed: Arc<AtomicU64>,
@@ -56,7 +77,10 @@ impl<'a> Tail<'a> {
         first: u64,
         journal: Arc<File>,
     ) -> Tail<'a> {
-        Tail { writer, frames, run: None, meter, indexed, first, journal, durable: 0 }
+        // An earlier session may have taken any of them.
+        let used =
+            (0..).zip(&frames.routes).map(|(route, _)| route).filter(|_| first > 0).collect();
+        Tail { writer, frames, used, run: None, meter, indexed, first, journal, durable: 0 }
     }
 
     /// Takes all chunks until there are no more: first the data, then the index.
@@ -82,13 +106,17 @@ impl<'a> Tail<'a> {
     }
 
     fn take(&mut self, chunk: EncodedChunk) -> Result<()> {
-        let place = match self.frames.framing {
-            Framing::Each | Framing::Both => ContextPlace::Here(self.frames.context.clone()),
+        let (framing, context) = self.frames.routes[usize::from(chunk.route)].clone();
+        let context = match chunk.kind {
+            ChunkKind::Data => context,
+            _ => self.frames.index_context(&self.used),
+        };
+        self.used.insert(chunk.route);
+        let place = match framing {
+            Framing::Each | Framing::Both => ContextPlace::Here(context.clone()),
             // A run is of one stream, and an index is short.
-            Framing::Run if chunk.kind != ChunkKind::Data => {
-                ContextPlace::Here(self.frames.context.clone())
-            }
-            Framing::Run => ContextPlace::Run(self.run_of(chunk.chunk)?),
+            Framing::Run if chunk.kind != ChunkKind::Data => ContextPlace::Here(context.clone()),
+            Framing::Run => ContextPlace::Run(self.run_of(chunk.chunk, &context)?),
         };
         let header = ChunkHeader {
             chunk: chunk.chunk,
@@ -99,10 +127,10 @@ impl<'a> Tail<'a> {
             context: place,
         };
         let mut footer = chunk.footer;
-        if self.frames.framing == Framing::Both {
-            footer.context = Some(self.frames.context.clone());
+        if framing == Framing::Both {
+            footer.context = Some(context);
         }
-        if chunk.kind != ChunkKind::Data {
+        if chunk.kind != ChunkKind::Data || framing != Framing::Run {
             self.close_run()?;
         }
         let indexed = self.writer.append_chunk(&header, &chunk.payload, &footer)?;
@@ -130,16 +158,15 @@ impl<'a> Tail<'a> {
     }
 
     /// The run that a chunk goes into; opens one where there is none or the last is full.
-    fn run_of(&mut self, chunk: ChunkId) -> Result<u64> {
-        if self.run.as_ref().is_some_and(|run| run.chunks.len() >= RUN_LENGTH_MAX) {
+    fn run_of(&mut self, chunk: ChunkId, context: &Context) -> Result<u64> {
+        let is_over =
+            |run: &OpenRun| run.chunks.len() >= RUN_LENGTH_MAX || run.header.context != *context;
+        if self.run.as_ref().is_some_and(is_over) {
             self.close_run()?;
         }
         if self.run.is_none() {
-            let header = RunHeader {
-                first: chunk,
-                session: self.frames.session,
-                context: self.frames.context.clone(),
-            };
+            let header =
+                RunHeader { first: chunk, session: self.frames.session, context: context.clone() };
             self.writer.append_run_header(&header)?;
             self.run = Some(OpenRun { header, chunks: Vec::new() });
         }

@@ -36,12 +36,14 @@ mod overlay;
 mod open;
 mod reads;
 mod find;
+mod needed;
 mod writer;
 mod interface;
 
 pub use config::{PoolConfig, StoreConfig};
 pub use failpoint::FAIL_POINTS;
 pub use interface::{ArchiveProof, ReadStore, Traffic, WriteStore};
+pub use needed::Needed;
 pub use open::Store;
 pub use record::{
     Acknowledged, ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, Rebuilt, SessionRecord,

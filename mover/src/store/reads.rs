@@ -333,6 +333,11 @@ impl Store {
         self.reader(volume)?.frame(offset, length, kind)
     }
 
+    /// A volume is about to go.
+    pub(super) fn forget_reader(&self, volume: u32) {
+        self.readers.lock().expect("no holder panics").remove(&volume);
+    }
+
     fn reader(&self, volume: u32) -> Result<VolumeReader> {
         let mut readers = self.readers.lock().expect("no holder panics");
         if let Some(reader) = readers.get(&volume) {

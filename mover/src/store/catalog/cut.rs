@@ -7,6 +7,15 @@ use crate::Result;
 use crate::store::record::{Fault, FaultKind};
 
 impl Indexing<'_> {
+    /// The volume is taken out: nothing of it is known any more, and nothing of it is missed.
+    pub(in crate::store) fn forget_volume(&self, volume: u32) -> Result<()> {
+        self.execute("DELETE FROM chunks WHERE volume = ?1", [volume])?;
+        self.execute("DELETE FROM components WHERE volume = ?1", [volume])?;
+        self.forget_faults(volume)?;
+        self.execute("DELETE FROM volumes WHERE number = ?1", [volume])?;
+        self.settle_after_loss()
+    }
+
     /// The volume holds `length` bytes, fewer than were indexed; none where its file is missing.
     pub(in crate::store) fn cut(
         &self,
@@ -26,6 +35,18 @@ impl Indexing<'_> {
             "DELETE FROM components WHERE volume = ?1 AND offset + length > ?2",
             params![volume, end as i64],
         )?;
+        self.settle_after_loss()?;
+        let kind = if length.is_some() { FaultKind::Cut } else { FaultKind::Missing };
+        let lost = indexed_length - end;
+        self.fault(&Fault { volume, offset: end, length: lost, kind })?;
+        match length {
+            Some(length) => self.volume(volume, pool, length, true),
+            // Should the file come back, it is scanned whole.
+            None => self.execute("DELETE FROM volumes WHERE number = ?1", [volume]),
+        }
+    }
+
+    fn settle_after_loss(&self) -> Result<()> {
         // What is lost must not be referred to.
         self.execute(
             "DELETE FROM blocks WHERE NOT EXISTS (SELECT 1 FROM chunks
@@ -39,14 +60,6 @@ impl Indexing<'_> {
                 SELECT coalesce(sum(length + footer_length), 0), count(*)
                 FROM chunks WHERE chunks.archive = archives.id)",
             [],
-        )?;
-        let kind = if length.is_some() { FaultKind::Cut } else { FaultKind::Missing };
-        let lost = indexed_length - end;
-        self.fault(&Fault { volume, offset: end, length: lost, kind })?;
-        match length {
-            Some(length) => self.volume(volume, pool, length, true),
-            // Should the file come back, it is scanned whole.
-            None => self.execute("DELETE FROM volumes WHERE number = ?1", [volume]),
-        }
+        )
     }
 }

@@ -64,7 +64,7 @@ fn volumes_rotate_and_every_one_says_all_that_its_chunks_need() {
         // Alone, it gives all of its chunks, their contexts and their component.
         let alone = Rig::on(rig.storage.kill());
         for other in volumes.iter().filter(|other| other.number != volume.number) {
-            alone.storage.remove(&other.file);
+            alone.storage.lose(&other.file);
         }
         let store = alone.store();
         let places = store.volume_chunks(volume.number).unwrap();

@@ -166,7 +166,7 @@ fn a_missing_volume_is_a_named_fault_until_it_comes_back() {
     let log = rig.archive(1);
     let lame = rig.with_volumes(rig.storage.kill());
     let file = volume_file(2);
-    lame.storage.remove(&file);
+    lame.storage.lose(&file);
     let store = lame.store();
     assert_eq!(store.faults().unwrap()[0].kind, FaultKind::Missing);
     assert!(!unreadable(&store, &log, 2).is_empty());
@@ -186,7 +186,7 @@ fn the_last_volume_is_not_cut_where_it_comes_back_damaged() {
     let log = rig.archive(1);
     let file = volume_file(volume_count(&rig.store()));
     let bytes = rig.storage.bytes(&file);
-    rig.storage.remove(&file);
+    rig.storage.lose(&file);
     rig.store();
     let damaged = &bytes[..bytes.len() - 5];
     crate::media::Storage::create(&rig.storage, &file).unwrap().write(damaged).unwrap();

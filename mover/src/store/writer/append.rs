@@ -195,7 +195,7 @@ impl StoreWriter {
         Ok(())
     }
 
-    fn session_mut(&mut self, session: &SessionId) -> Result<&mut BegunSession> {
+    pub(super) fn session_mut(&mut self, session: &SessionId) -> Result<&mut BegunSession> {
         let found = self.sessions.iter_mut().find(|begun| begun.header.session == *session);
         found
             .ok_or_else(|| Error::new(ErrorKind::Usage, format!("session {session} was not begun")))
@@ -259,7 +259,7 @@ impl StoreWriter {
 
     /// Appends frames to pools, behind whatever headers they need on their volumes. Gives the
     /// pools that took them: one that fails is left behind where another takes them.
-    fn put(
+    pub(super) fn put(
         &mut self,
         session: Option<SessionId>,
         subject: Subject,
@@ -344,7 +344,7 @@ impl StoreWriter {
     }
 
     /// Between sessions, what spools hold goes to the media.
-    fn settle_media(&mut self) -> Result<()> {
+    pub(super) fn settle_media(&mut self) -> Result<()> {
         if self.sessions.len() > 1 {
             return Ok(());
         }

@@ -7,6 +7,8 @@ mod lane;
 mod volume;
 mod append;
 mod commit;
+mod copy;
+mod remove;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,0 +1,149 @@
+//! Which chunks the archives of a store need: what has to stay, whatever else goes.
+
+use format::{ArchiveId, ChunkId, ChunkRange, StreamNumber};
+
+use super::open::Store;
+use super::record::ArchiveRecord;
+use crate::Result;
+
+/// Ranges of chunks, ascending and apart.
+#[derive(Debug, Default)]
+pub struct Needed {
+    /// First and last of each.
+    ranges: Vec<(ChunkId, ChunkId)>,
+}
+
+impl Needed {
+    /// What these archives need: those that were dropped nothing, those that are unfinished all
+    /// that arrived.
+    pub fn by<'a>(archives: impl IntoIterator<Item = &'a ArchiveRecord>) -> Needed {
+        let mut ranges = Vec::new();
+        for record in archives.into_iter().filter(|record| record.dropped.is_none()) {
+            let archive = record.header.archive;
+            match &record.footer {
+                None => ranges.extend(all_streams(archive)),
+                Some(footer) => {
+                    let count = footer.index_page_count + footer.index_root_count;
+                    let index =
+                        ChunkRange { archive, stream: StreamNumber::INDEX, first: 0, count };
+                    let needs = footer.needs.iter().chain([&index]);
+                    ranges.extend(needs.filter(|range| range.count > 0).map(ends));
+                }
+            }
+        }
+        ranges.sort_unstable();
+        ranges.dedup_by(|next, kept| {
+            let joins = (next.0.archive, next.0.stream) == (kept.0.archive, kept.0.stream)
+                && next.0 <= kept.1;
+            if joins {
+                kept.1 = kept.1.max(next.1);
+            }
+            joins
+        });
+        Needed { ranges }
+    }
+
+    /// Whether a chunk is among them.
+    pub fn contains(&self, chunk: &ChunkId) -> bool {
+        let behind = self.ranges.partition_point(|(first, _)| first <= chunk);
+        let range = behind.checked_sub(1).map(|at| &self.ranges[at]);
+        range.is_some_and(|(first, last)| {
+            (first.archive, first.stream) == (chunk.archive, chunk.stream) && chunk <= last
+        })
+    }
+
+    /// All chunks, one by one; of unfinished archives none, since nobody knows how many there are.
+    pub fn chunks(&self) -> impl Iterator<Item = ChunkId> {
+        let known = self.ranges.iter().filter(|(_, last)| last.number < u64::MAX);
+        known.flat_map(|(first, last)| {
+            (first.number..=last.number).map(|number| ChunkId { number, ..*first })
+        })
+    }
+}
+
+fn all_streams(archive: ArchiveId) -> [(ChunkId, ChunkId); 2] {
+    [StreamNumber(0), StreamNumber::INDEX].map(|stream| {
+        let chunk = |number| ChunkId { archive, stream, number };
+        (chunk(0), chunk(u64::MAX))
+    })
+}
+
+fn ends(range: &ChunkRange) -> (ChunkId, ChunkId) {
+    let ChunkRange { archive, stream, first, count } = *range;
+    let chunk = |number| ChunkId { archive, stream, number };
+    (chunk(first), chunk(first.saturating_add(count - 1)))
+}
+
+impl Store {
+    /// What all archives need that can be seen or gone on with.
+    pub fn needed(&self) -> Result<Needed> {
+        Ok(Needed::by(&self.archives()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use format::{ArchiveFooter, ArchiveHeader, Framing, SessionId, Timestamp};
+
+    fn record(archive: u8, needs: Option<Vec<ChunkRange>>) -> ArchiveRecord {
+        let archive = ArchiveId([archive; 16]);
+        let footer = |needs| ArchiveFooter {
+            archive,
+            needs,
+            index_page_count: 1,
+            index_root_count: 1,
+            ..ArchiveFooter::default()
+        };
+        ArchiveRecord {
+            header: ArchiveHeader {
+                archive,
+                session: SessionId::default(),
+                name: String::new(),
+                source: [0; 32],
+                started: Timestamp::default(),
+                parent: ArchiveId::default(),
+                framing: Framing::Each,
+            },
+            header_lost: false,
+            footer: needs.map(footer),
+            dropped: None,
+            sessions: Vec::new(),
+            stored_length: 0,
+            chunk_count: 0,
+        }
+    }
+
+    #[test]
+    fn what_an_archive_needs_is_its_ranges_and_its_index() {
+        let chunk = |archive, stream, number| ChunkId {
+            archive: ArchiveId([archive; 16]),
+            stream: StreamNumber(stream),
+            number,
+        };
+        let range = |archive, first, count| ChunkRange {
+            archive: ArchiveId([archive; 16]),
+            stream: StreamNumber(0),
+            first,
+            count,
+        };
+        let one = record(1, Some(vec![range(1, 0, 3), range(2, 5, 2)]));
+        let two = record(3, Some(vec![range(1, 2, 4)]));
+        let open = record(4, None);
+        let dropped =
+            ArchiveRecord { dropped: Some(Timestamp::default()), ..record(5, Some(Vec::new())) };
+        let needed = Needed::by([&one, &two, &open, &dropped]);
+        let index = StreamNumber::INDEX.0;
+        let inside = [(1, 0, 0), (1, 0, 5), (2, 0, 6), (1, index, 1), (4, 0, 999), (3, index, 0)];
+        for (archive, stream, number) in inside {
+            assert!(needed.contains(&chunk(archive, stream, number)), "{archive} {number}");
+        }
+        let outside = [(1, 0, 6), (2, 0, 4), (2, 0, 7), (1, index, 2), (5, index, 0), (3, 0, 0)];
+        for (archive, stream, number) in outside {
+            assert!(!needed.contains(&chunk(archive, stream, number)), "{archive} {number}");
+        }
+        let all: Vec<ChunkId> = needed.chunks().collect();
+        assert_eq!(all.len(), 6 + 2 + 2 + 2);
+        assert!(all.iter().all(|chunk| needed.contains(chunk)));
+    }
+}
