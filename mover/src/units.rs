@@ -1,13 +1,15 @@
 //! Sizes, rates and times as people write them: `64M`, `1.5GiB`, `200k/s` (always powers of 1024),
-//! `30s`, `5m`.
+//! `30s`, `5m`, `2d`.
 
 use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Size(pub(crate) u64);
+pub struct Size(pub u64);
 
 impl std::str::FromStr for Size {
     type Err = Error;
@@ -42,6 +44,26 @@ impl std::str::FromStr for Size {
     }
 }
 
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The largest unit that loses nothing.
+        let units = [(40, "T"), (30, "G"), (20, "M"), (10, "K"), (0, "")];
+        let fits =
+            |(shift, _): &&(u32, &str)| self.0.is_multiple_of(1 << shift) && self.0 >> shift > 0;
+        let (shift, unit) = units.iter().find(fits).unwrap_or(&(0, ""));
+        serializer.serialize_str(&format!("{}{unit}", self.0 >> shift))
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|error: Error| {
+            de::Error::custom(format!("{error}; {}", error.hint().unwrap_or_default()))
+        })
+    }
+}
+
 /// A time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Time(pub(crate) Duration);
@@ -52,7 +74,7 @@ impl std::str::FromStr for Time {
     fn from_str(text: &str) -> Result<Time> {
         let wrong = || {
             Error::new(ErrorKind::Usage, format!("{text} is not a time"))
-                .way_out("write it as 30s, 5m or 1h")
+                .way_out("write it as 30s, 5m, 1h, 2d or 3w")
         };
         let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(at);
@@ -60,6 +82,8 @@ impl std::str::FromStr for Time {
             "" | "s" => 1,
             "m" => 60,
             "h" => 3600,
+            "d" => 86_400,
+            "w" => 604_800,
             _ => return Err(wrong()),
         };
         let number = number.parse::<u64>().map_err(|_| wrong())?;
@@ -84,7 +108,7 @@ mod tests {
             (parse("30"), parse("30s"), parse("5m"), parse("1h")),
             (Some(30), Some(30), Some(300), Some(3600))
         );
-        for wrong in ["", "s", "-1s", "5d", "99999999999999999h"] {
+        for wrong in ["", "s", "-1s", "5y", "99999999999999999h"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

@@ -61,6 +61,9 @@ pub(crate) enum Command {
     Restore(Restore),
     Verify(Verify),
     Drop(Drop),
+    Prune(Prune),
+    Copy(Copy),
+    Media(Media),
     Key(Key),
     Serve(Serve),
     /// Show who this machine is to other movers
@@ -248,8 +251,11 @@ pub(crate) struct Restore {
     pub(crate) paths: Vec<PathBuf>,
     /// The folder to restore into, made if it is missing; or mover://AGENT:PORT/SOURCE
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath,
-          required_unless_present_any = ["stdout", "attach"])]
+          required_unless_present_any = ["stdout", "attach", "plan"])]
     pub(crate) into: Option<PathBuf>,
+    /// Say which volumes would be needed, and restore nothing
+    #[arg(long, conflicts_with_all = ["stdout", "attach"])]
+    pub(crate) plan: bool,
     /// Write the content of one file to standard output
     #[arg(long, conflicts_with = "into")]
     pub(crate) stdout: bool,
@@ -301,7 +307,7 @@ Examples:
   mover drop /backup/store src --dry-run     which one would it be?
   mover drop /backup/store 5f3a9c01
 
-Space is given back by prune, which this version does not have yet.")]
+Space is given back by `mover prune`.")]
 pub(crate) struct Drop {
     /// The store
     #[arg(value_hint = ValueHint::DirPath)]
@@ -312,6 +318,136 @@ pub(crate) struct Drop {
     /// Say what would be dropped, and drop nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// Forget old archives, and give back the room that only they took
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover prune /backup/store --keep-daily 7 --keep-weekly 4 --dry-run    what would go?
+  mover prune /backup/store --keep-daily 7 --keep-weekly 4
+  mover prune --policy home.toml                   as the pools' retention says
+  mover prune /backup/store                        only give back what dropped archives took
+
+Archives are kept by name; what any rule keeps stays, and without a rule all stay. Volumes on disk
+and object media are emptied and removed; tapes and discs go when nothing on them is needed.")]
+pub(crate) struct Prune {
+    /// The store
+    #[arg(value_hint = ValueHint::DirPath, required_unless_present = "policy")]
+    pub(crate) store: Option<PathBuf>,
+    /// Take store and retention from a policy file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+    /// Keep the newest so many
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) keep_last: u32,
+    /// Keep the newest of each of so many days
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) keep_daily: u32,
+    /// Keep the newest of each of so many weeks
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) keep_weekly: u32,
+    /// Keep the newest of each of so many months
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) keep_monthly: u32,
+    /// Keep the newest of each of so many years
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) keep_yearly: u32,
+    /// Keep all that are younger, such as 30d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) keep_within: Option<Time>,
+    /// Empty a volume when at most this part of it is in use, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 50,
+          value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) used_max: u8,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Copy archives to another pool, as they are stored
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover copy /backup/store latest --to-pool tape
+  mover copy /backup/store --all --to-pool offsite      complete a pool that was left behind
+
+Nothing is decoded and nothing is read from the source: no key is needed. A copy that was
+interrupted is run again, and goes on.")]
+pub(crate) struct Copy {
+    /// The store
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) store: PathBuf,
+    /// Names, beginnings of ids, or `latest`
+    #[arg(required_unless_present = "all")]
+    pub(crate) archives: Vec<String>,
+    /// All archives
+    #[arg(long, conflicts_with = "archives")]
+    pub(crate) all: bool,
+    /// The pool to copy to
+    #[arg(long, value_name = "POOL")]
+    pub(crate) to_pool: String,
+    /// Do not read back what was written
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+}
+
+/// Volumes and the media that they lie on
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover media list /backup/store                       what lies where
+  mover media migrate /backup/store 7 --to-pool tape   move a volume's chunks, and let it go
+  mover media scan /backup/store                       make the catalog anew from the media")]
+pub(crate) struct Media {
+    #[command(subcommand)]
+    pub(crate) command: MediaCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MediaCommand {
+    /// Show pools and volumes
+    #[command(after_help = "Example:\n  mover media list /backup/store")]
+    List {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// Have the store remember the pools of a policy file first
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        policy: Option<PathBuf>,
+    },
+    /// Move what is needed of volumes to another pool, and take the volumes out
+    #[command(after_help = "\
+Examples:
+  mover media migrate /backup/store 7 8 --to-pool tape
+  mover media migrate /backup/store --from-pool disk --to-pool tape --keep")]
+    Migrate {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// Numbers of volumes, as `media list` shows them
+        #[arg(required_unless_present = "from_pool")]
+        volumes: Vec<u32>,
+        /// All closed volumes of a pool
+        #[arg(long, value_name = "POOL", conflicts_with = "volumes")]
+        from_pool: Option<String>,
+        /// The pool to move to
+        #[arg(long, value_name = "POOL")]
+        to_pool: String,
+        /// Leave the volumes where they are: a copy
+        #[arg(long)]
+        keep: bool,
+        /// Do not read back what was written
+        #[arg(long)]
+        no_verify: bool,
+    },
+    /// Make the catalog anew from the media alone
+    #[command(after_help = "Example:\n  mover media scan /backup/store")]
+    Scan {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+    },
 }
 
 /// Who can read the store

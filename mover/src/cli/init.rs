@@ -29,7 +29,7 @@ pub(super) fn run(command: Init, global: &Global, console: &Console) -> Result<O
         create_group(random, clock, &members)?.0
     };
     let id = match place {
-        Place::Folder(path) => Store::create(&StoreConfig::new(path), &group)?,
+        Place::Folder(path) => Store::create(&StoreConfig::open(path)?, &group)?,
         Place::Remote(address) => {
             let cancel = cancel_on_signals()?;
             RemoteStore::create(&remote(address, global, &cancel, console)?, &group)?

@@ -10,6 +10,9 @@ mod list;
 mod restore;
 mod verify;
 mod drop;
+mod prune;
+mod copy;
+mod media;
 mod key;
 mod agent;
 mod serve;
@@ -89,6 +92,9 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Outcome> {
         Command::Restore(command) => restore::run(command, global, console),
         Command::Verify(command) => verify::run(command, global, console),
         Command::Drop(command) => drop::run(command, global, console),
+        Command::Prune(command) => prune::run(&command, console),
+        Command::Copy(command) => copy::run(&command, console),
+        Command::Media(command) => media::run(command, console),
         Command::Key(command) => key::run(command, global, console),
         Command::Serve(command) => serve::run(&command, console),
         Command::Identity => trust::identity(console),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::arguments::Global;
 use super::console::Console;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::net::{Address, Direct, Identity, KnownPeers, RemoteConfig, RemoteStore, RemoteWriter};
 use crate::pipeline::Cancel;
-use crate::store::{ReadStore, Store, StoreConfig, StoreWriter, WriteStore};
+use crate::policy::Policy;
+use crate::store::{ReadStore, Store, StoreConfig, StoreWriter, WriteStore, remember_pools};
 
 /// A store's place.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ pub(crate) fn open_store(
     console: &Console,
 ) -> Result<Arc<dyn ReadStore>> {
     Ok(match Place::of(store)? {
-        Place::Folder(path) => Arc::new(Store::open(&StoreConfig::new(path))?),
+        Place::Folder(path) => Arc::new(Store::open(&StoreConfig::open(path)?)?),
         Place::Remote(address) => {
             Arc::new(RemoteStore::open(remote(address, global, cancel, console)?)?)
         }
@@ -75,7 +76,7 @@ pub(crate) fn open_writer(
 ) -> Result<Box<dyn WriteStore>> {
     Ok(match Place::of(store)? {
         Place::Folder(path) => {
-            let mut config = StoreConfig::new(path);
+            let mut config = StoreConfig::open(path)?;
             change(&mut config);
             Box::new(StoreWriter::open(&config, doing)?)
         }
@@ -84,4 +85,22 @@ pub(crate) fn open_writer(
             Box::new(RemoteWriter::new(Arc::new(store)))
         }
     })
+}
+
+/// A store that has to be a folder of this machine for what is `doing`.
+pub(crate) fn local(store: &Path, doing: &str) -> Result<StoreConfig> {
+    match Place::of(store)? {
+        Place::Folder(path) => StoreConfig::open(path),
+        Place::Remote(address) => {
+            let message = format!("{doing} works on a store of this machine, not on {address}");
+            Err(Error::new(ErrorKind::Unsupported, message)
+                .way_out("run the command on the machine that has the store"))
+        }
+    }
+}
+
+/// Has a store remember the pools of a policy file.
+pub(crate) fn remember(store: &Path, policy: &Path) -> Result<()> {
+    let policy = Policy::read(policy)?;
+    remember_pools(store, policy.pools())
 }

@@ -16,8 +16,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::StateFolder;
 use crate::net::{Address, state_folder};
 use crate::session::board::{self, Notice};
-use crate::session::{self, Decoding, PathFilter, Progress, RestoreConfig, RestoreReport, Watch};
+use crate::session::{
+    self, Decoding, PathFilter, Progress, RestoreConfig, RestorePlan, RestoreReport, Staged,
+    VolumePlan, Watch,
+};
 use crate::source::raise_open_file_limit;
+use crate::store::MediumKind;
 use crate::target::TargetConfig;
 use crate::units::show;
 
@@ -48,6 +52,10 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
         store: command.store.display().to_string(),
     };
     let _posted = board::post(&state, notice, &progress, &cancel)?;
+    if command.plan {
+        let filter = PathFilter::new(path_bytes(&command.paths));
+        return tell_plan(&session::plan(&*store, &decoding, footer, filter, &watch)?, console);
+    }
     let Some(into) = command.into.clone() else {
         let output = match &command.attach {
             Some(name) => Some(board::wait_for_end(&state, name, &cancel)?),
@@ -83,8 +91,20 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
         workers: workers(command.workers),
         chunk_count_max: CHUNK_COUNT_MAX,
     };
-    let mut report = console
-        .watch(&progress, || session::restore(&ambient(), &decoding, footer, config, &watch))?;
+    let mut report = console.watch(&progress, || {
+        let has_tapes = store.volumes()?.iter().any(|it| it.kind == MediumKind::Tape);
+        if !has_tapes || command.dry_run {
+            return session::restore(&ambient(), &decoding, footer, config, &watch);
+        }
+        let plan = session::plan(&*store, &decoding, footer, config.filter.clone(), &watch)?;
+        if !plan.is_staged() {
+            return session::restore(&ambient(), &decoding, footer, config, &watch);
+        }
+        let folder = into.parent().filter(|parent| parent.is_dir()).unwrap_or(Path::new("."));
+        let staged = Staged::fetch(&*store, &plan, folder, &watch)?;
+        let decoding = Decoding::new(&staged, &engine, &keyring);
+        session::restore(&ambient(), &decoding, footer, config, &watch)
+    })?;
     report.name.clone_from(&record.header.name);
     tell(&report, &into, console)?;
     // An entry that would have left the folder was refused by policy: the strongest word but one.
@@ -98,6 +118,21 @@ fn one_path(command: &Restore) -> Result<&[u8]> {
         _ => Err(Error::new(ErrorKind::Usage, "a pipe takes the content of one file")
             .way_out("name one PATH behind the archive")),
     }
+}
+
+/// The volumes that a restore would need, in the order of need.
+fn tell_plan(plan: &RestorePlan, console: &Console) -> Result<Outcome> {
+    console.document("plan", plan)?;
+    for volume in &plan.volumes {
+        let VolumePlan { label, pool, kind, chunks, stored_bytes, staged, .. } = volume;
+        let how = if *staged { ", read once before all else" } else { "" };
+        let bytes = show(*stored_bytes);
+        console.line(&format!("{label}  {kind} of pool {pool}: {chunks} chunks, {bytes}{how}"))?;
+    }
+    if plan.missing_chunks > 0 {
+        console.line(&format!("{} chunks lie on no volume that is known", plan.missing_chunks))?;
+    }
+    Ok(Outcome { faults: plan.missing_chunks > 0, refused: false })
 }
 
 fn tell(report: &RestoreReport, into: &Path, console: &Console) -> Result<()> {
@@ -119,6 +154,10 @@ fn tell(report: &RestoreReport, into: &Path, console: &Console) -> Result<()> {
             report.resumed_files,
             show(report.bytes_kept),
         ))?;
+    }
+    if !report.tape_passes.is_empty() {
+        let passes = report.tape_passes.iter().map(|(tape, count)| format!("{tape} {count}"));
+        console.line(&format!("  passes over tapes: {}", passes.collect::<Vec<_>>().join(", ")))?;
     }
     for (count, what) in [
         (report.held, "held by a snoop, and not restored"),

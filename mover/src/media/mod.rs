@@ -12,11 +12,13 @@ mod fake;
 mod writer;
 mod reader;
 mod scan;
+mod spec;
 
 pub use disk::DiskStorage;
 pub use fake::FakeStorage;
 pub use reader::{FrameBytes, VolumeReader};
 pub use scan::{Payloads, Scan, Scanned};
+pub use spec::PoolSpec;
 pub use storage::{AppendFile, MediumKind, MediumTraits, ReadFile, Room, Storage};
 pub use writer::{FrameParts, VolumeWriter};
 

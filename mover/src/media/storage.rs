@@ -83,6 +83,10 @@ pub trait Storage: fmt::Debug + Send + Sync {
     fn append(&self, name: &str) -> Result<Box<dyn AppendFile>>;
     /// Opens a volume for reading. A medium that has to be fetched is fetched by the first read.
     fn open(&self, name: &str) -> Result<Arc<dyn ReadFile>>;
+    /// How often a volume was gone through since the pool was opened, where that takes a tape's time.
+    fn passes(&self, _name: &str) -> u64 {
+        0
+    }
     /// Takes a volume away, for ever: its file is removed, its cartridge is blank again, its disc is
     /// retired. Fails with [`crate::ErrorKind::Refused`] where a lock forbids it.
     fn remove(&self, name: &str) -> Result<()>;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::read;
 use crate::error::{Error, ErrorKind, Result};
+use crate::media::PoolSpec;
 
 /// A policy file.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Policy {
     /// The stores that are offered.
     #[serde(default)]
     stores: BTreeMap<String, StorePolicy>,
+    /// The pools of a store, besides the one in its own folder.
+    #[serde(default)]
+    pools: BTreeMap<String, PoolSpec>,
     /// The sources that are offered.
     #[serde(default)]
     sources: BTreeMap<String, SourcePolicy>,
@@ -143,6 +147,8 @@ impl Policy {
         for store in policy.stores.values_mut() {
             store.path = folder.join(&store.path);
         }
+        let pools = std::mem::take(&mut policy.pools).into_iter();
+        policy.pools = pools.map(|(name, pool)| (name, pool.below(folder))).collect();
         for source in policy.sources.values_mut() {
             source.path = folder.join(&source.path);
         }
@@ -177,6 +183,11 @@ impl Policy {
     /// A source by its name.
     pub fn source(&self, name: &str) -> Option<&SourcePolicy> {
         self.sources.get(name)
+    }
+
+    /// The pools.
+    pub fn pools(&self) -> &BTreeMap<String, PoolSpec> {
+        &self.pools
     }
 
     /// The names of all stores.

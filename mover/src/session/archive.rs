@@ -277,6 +277,12 @@ impl Run<'_> {
             record.finish()?;
         }
         journal.remove()?;
+        report.behind = writer.behind();
+        for (pool, reason) in &report.behind {
+            self.watch.observer.note(&format!(
+                "pool {pool} was left behind: {reason}; its copies are completed by `mover copy`"
+            ));
+        }
         let traffic = writer.traffic();
         report.resumed = resumed;
         report.bytes_sent = traffic.sent;

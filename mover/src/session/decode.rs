@@ -52,6 +52,20 @@ impl<'a> Decoding<'a> {
         self.store.retries()
     }
 
+    /// Passes over tapes, by the names of their cartridges.
+    pub(super) fn tape_passes(&self) -> Result<Vec<(String, u64)>> {
+        let passes = self.store.passes();
+        if passes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let volumes = self.store.volumes()?;
+        let label = |number: u32| {
+            let record = volumes.iter().find(|record| record.number == number);
+            record.map_or_else(|| number.to_string(), |record| record.label.clone())
+        };
+        Ok(passes.into_iter().map(|(number, passes)| (label(number), passes)).collect())
+    }
+
     fn session(&self, session: SessionId) -> Result<Arc<SessionHeader>> {
         let mut sessions = self.sessions.lock().expect("no holder panics");
         if let Some(header) = sessions.get(&session) {

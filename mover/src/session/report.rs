@@ -35,6 +35,8 @@ pub struct ArchiveReport {
     pub stopped: u64,
     /// Faults, each told when it happened.
     pub faults: u64,
+    /// Pools whose copies are not complete, each with the reason.
+    pub behind: Vec<(String, String)>,
     /// It goes on with an archive that an earlier session did not finish.
     pub resumed: bool,
     /// Files that had changed when an interrupted archive came back to them, and were read anew.
@@ -76,6 +78,8 @@ pub struct RestoreReport {
     pub stored_bytes_read: u64,
     /// Entries that would have left the target folder; each was named.
     pub refused: u64,
+    /// Passes over tapes, by the name of the cartridge.
+    pub tape_passes: Vec<(String, u64)>,
     /// Entries that are held, and were not restored.
     pub held: u64,
     /// Faults, refused entries among them.

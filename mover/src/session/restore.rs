@@ -198,6 +198,7 @@ pub fn restore(
     let mut report = restorer.finish(done)?;
     (report.chunks_read, report.stored_bytes_read) = decoding.counts();
     report.retries = decoding.retries();
+    report.tape_passes = decoding.tape_passes()?;
     report.archive = footer.archive.to_string();
     report.seconds = seconds(ambient.clock.elapsed().saturating_sub(began));
     Ok(report)

@@ -61,6 +61,11 @@ pub trait ReadStore: Send + Sync {
         0
     }
 
+    /// Passes over each tape that was read; see [`Store::passes`].
+    fn passes(&self) -> Vec<(u32, u64)> {
+        Vec::new()
+    }
+
     /// Whether this machine may read chunks at all; where not, it keeps its own records.
     fn is_readable(&self) -> bool {
         true
@@ -145,6 +150,10 @@ pub trait WriteStore: Send {
     /// What carries appends to where the store is, if that is not this thread.
     fn meter(&self) -> Option<Arc<Meter>> {
         None
+    }
+    /// The pools that were left behind, each with the reason: copies in them are not complete.
+    fn behind(&self) -> Vec<(String, String)> {
+        Vec::new()
     }
     /// What only a network has to tell.
     fn traffic(&self) -> Traffic {
@@ -231,6 +240,10 @@ impl ReadStore for Store {
     fn faults(&self) -> Result<Vec<Fault>> {
         Store::faults(self)
     }
+
+    fn passes(&self) -> Vec<(u32, u64)> {
+        Store::passes(self)
+    }
 }
 
 impl WriteStore for StoreWriter {
@@ -295,6 +308,10 @@ impl WriteStore for StoreWriter {
 
     fn stored_length(&self) -> Result<u64> {
         Ok(self.volumes()?.iter().map(|volume| volume.length).sum())
+    }
+
+    fn behind(&self) -> Vec<(String, String)> {
+        StoreWriter::behind(self)
     }
 
     fn drop_archive(&mut self, archive: &ArchiveId, now: Timestamp) -> Result<()> {

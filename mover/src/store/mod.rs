@@ -29,6 +29,7 @@ mod lock;
 mod change;
 mod catalog;
 mod shelf;
+mod pools;
 mod volumes;
 mod recovery;
 mod walk;
@@ -40,14 +41,16 @@ mod needed;
 mod writer;
 mod interface;
 
+pub use crate::media::MediumKind;
 pub use config::{PoolConfig, StoreConfig};
 pub use failpoint::FAIL_POINTS;
 pub use interface::{ArchiveProof, ReadStore, Traffic, WriteStore};
 pub use needed::Needed;
 pub use open::Store;
+pub use pools::{pools, remember_pools};
 pub use record::{
-    Acknowledged, ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, Rebuilt, SessionRecord,
-    StoredChunk, StreamEnd, VolumeRecord,
+    Acknowledged, ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, PoolRecord, Rebuilt,
+    SessionRecord, StoredChunk, StreamEnd, VolumeRecord,
 };
 pub use recovery::rebuild;
 pub use shelf::HOME_POOL;

@@ -1,19 +1,21 @@
 //! What a store answers to its readers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use format::{
     ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId, ChunkRange, Context, ContextPlace,
-    Digest, FrameKind, KeyGroup, SessionHeader, SessionId, StoreId,
+    Digest, FrameKind, KeyGroup, SessionHeader, SessionId, StoreId, VolumeLabel,
 };
 
 use super::catalog::query;
+use super::config::PoolConfig;
 use super::open::Store;
 use super::record::{
-    ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, SessionRecord, StoredChunk, StreamEnd,
-    VolumeRecord,
+    ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, PoolRecord, SessionRecord,
+    StoredChunk, StreamEnd, VolumeRecord,
 };
 use super::shelf::HOME_POOL;
+use super::volumes;
 use crate::media::{FrameBytes, Payloads, Scan, Scanned, VolumeReader, volume_file};
 use crate::{Error, ErrorKind, Result};
 
@@ -134,11 +136,7 @@ impl Store {
 
     /// Checks every checksum of a chunk, and that header and footer are its own.
     pub fn verify_chunk(&self, chunk: &ChunkId) -> Result<ChunkFooter> {
-        self.with_any_copy(chunk, |place| {
-            let (header, _) = self.chunk_header(&place)?;
-            self.context(&header, &place)?;
-            self.footer(&place)
-        })
+        self.with_any_copy(chunk, |place| self.verify_copy(&place))
     }
 
     /// Reads all of a volume that the catalog knows, and gives what is damaged in it.
@@ -227,7 +225,9 @@ impl Store {
             records.push(VolumeRecord {
                 number: row.number,
                 pool: row.pool,
+                kind: self.shelf.kind(row.number),
                 file: volume_file(row.number),
+                label: self.volume_path(row.number).display().to_string(),
                 length: lengths.remove(&row.number).unwrap_or(0),
                 indexed_length: row.indexed_length,
                 closed: row.closed,
@@ -240,7 +240,9 @@ impl Store {
             records.push(VolumeRecord {
                 number,
                 pool: self.shelf.pool_name(number).to_owned(),
+                kind: self.shelf.kind(number),
                 file,
+                label: self.volume_path(number).display().to_string(),
                 length,
                 indexed_length,
                 closed,
@@ -249,6 +251,51 @@ impl Store {
         }
         records.sort_unstable_by_key(|record| record.number);
         Ok(records)
+    }
+
+    /// Its pools, the home pool first.
+    pub fn pools(&self) -> Vec<PoolRecord> {
+        let record = |(at, pool): (usize, &PoolConfig)| PoolRecord {
+            name: pool.name.clone(),
+            kind: self.shelf.traits(at).kind,
+        };
+        self.shelf.pools().iter().enumerate().map(record).collect()
+    }
+
+    /// The pools that hold chunks of an archive, by name.
+    pub fn archive_pools(&self, archive: &ArchiveId) -> Result<Vec<String>> {
+        self.connections.with(|connection| query::pools_of(connection, archive))
+    }
+
+    /// What a volume's label says; it is fetched for that.
+    pub fn volume_label(&self, volume: u32) -> Result<VolumeLabel> {
+        volumes::label(&self.reader(volume)?)
+    }
+
+    /// What people call a volume: its file, or its pool and barcode.
+    pub fn volume_path(&self, volume: u32) -> PathBuf {
+        let file = volume_file(volume);
+        self.shelf.storage(volume).map_or_else(|_| PathBuf::from(&file), |it| it.path(&file))
+    }
+
+    /// Where the copy of a chunk in a pool lies.
+    pub fn copy_in(&self, chunk: &ChunkId, pool: &str) -> Result<Option<ChunkPlace>> {
+        let pool = self.shelf.pool(pool)?;
+        let is_there = |place: &ChunkPlace| self.shelf.pool_of(place.volume) == Some(pool);
+        Ok(self.copies(chunk)?.into_iter().find(is_there))
+    }
+
+    /// Checks every checksum of one copy of a chunk.
+    pub fn verify_copy(&self, place: &ChunkPlace) -> Result<ChunkFooter> {
+        let (header, _) = self.chunk_header(place)?;
+        self.context(&header, place)?;
+        self.footer(place)
+    }
+
+    /// How often each volume was gone through since the store was opened, where that takes time: a
+    /// tape from its beginning on, or from further back than it stood.
+    pub fn passes(&self) -> Vec<(u32, u64)> {
+        self.shelf.passes()
     }
 
     /// The chunks of a volume, in order of their places.

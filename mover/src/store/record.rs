@@ -7,6 +7,8 @@ use format::{
     SessionId, SessionStatus, StreamNumber, Timestamp,
 };
 
+use crate::media::MediumKind;
+
 /// An archive, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveRecord {
@@ -92,6 +94,15 @@ pub struct BlockPlace {
     pub length: u32,
 }
 
+/// A pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolRecord {
+    /// Its name.
+    pub name: String,
+    /// What its media are.
+    pub kind: MediumKind,
+}
+
 /// A volume, as catalog and storage see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeRecord {
@@ -99,8 +110,12 @@ pub struct VolumeRecord {
     pub number: u32,
     /// The name of its pool.
     pub pool: String,
+    /// What it lies on.
+    pub kind: MediumKind,
     /// Its file.
     pub file: String,
+    /// What people call it: the path of its file, or its barcode.
+    pub label: String,
     /// Bytes of the file now.
     pub length: u64,
     /// Bytes that the catalog knows.

@@ -88,6 +88,20 @@ impl Shelf {
         self.pool_of(volume).is_some_and(|pool| self.traits(pool).kind == MediumKind::Disk)
     }
 
+    /// What a volume lies on.
+    pub(super) fn kind(&self, volume: u32) -> MediumKind {
+        self.pool_of(volume).map_or(MediumKind::Disk, |pool| self.traits(pool).kind)
+    }
+
+    /// Passes over volumes that were gone through.
+    pub(super) fn passes(&self) -> Vec<(u32, u64)> {
+        let places = self.places.read().expect("no holder panics");
+        let passes = places.iter().map(|(volume, pool)| {
+            (*volume, self.pools[*pool].storage.passes(&volume_file(*volume)))
+        });
+        passes.filter(|(_, passes)| *passes > 0).collect()
+    }
+
     /// How far away a volume is; less is nearer.
     pub(super) fn reach(&self, volume: u32) -> u8 {
         match self.pool_of(volume).map(|pool| self.traits(pool).kind) {

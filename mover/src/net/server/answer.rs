@@ -270,7 +270,7 @@ impl<'a> Answerer<'a> {
     fn init(&mut self, payload: &[u8]) -> Answer {
         let group = group(payload)?;
         let open = self.open()?;
-        let id = Store::create(&StoreConfig::new(&open.desk.path), &group)?;
+        let id = Store::create(&StoreConfig::open(&open.desk.path)?, &group)?;
         let rights = self.grant(&open.name)?.rights;
         plain(Reply::Opened { id: id.0, rights })
     }

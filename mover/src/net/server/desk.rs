@@ -34,8 +34,8 @@ impl Desk {
         Desk { path, state: FairMutex::default() }
     }
 
-    fn config(&self) -> StoreConfig {
-        StoreConfig::new(&self.path)
+    fn config(&self) -> Result<StoreConfig> {
+        StoreConfig::open(&self.path)
     }
 
     /// The store, to be read.
@@ -45,7 +45,7 @@ impl Desk {
             return Ok(writer.store());
         }
         drop(state);
-        Ok(Arc::new(Store::open(&self.config())?))
+        Ok(Arc::new(Store::open(&self.config()?)?))
     }
 
     /// Works with the writer, and says which one it is. After a failure nobody trusts that writer
@@ -56,7 +56,7 @@ impl Desk {
     ) -> Result<T> {
         let mut state = self.state.lock();
         if state.writer.is_none() {
-            state.writer = Some(StoreWriter::open(&self.config(), "serve")?);
+            state.writer = Some(StoreWriter::open(&self.config()?, "serve")?);
             state.generation += 1;
         }
         let generation = state.generation;

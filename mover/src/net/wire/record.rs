@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ChunkKey;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::MediumKind;
 use crate::store::{
     ArchiveRecord, ChunkPlace, Fault, FaultKind, SessionRecord, StreamEnd, VolumeRecord,
 };
@@ -169,7 +170,9 @@ impl PlaceInfo {
 pub struct VolumeInfo {
     number: u32,
     pool: String,
+    kind: u8,
     file: String,
+    label: String,
     length: u64,
     indexed_length: u64,
     closed: bool,
@@ -179,17 +182,35 @@ pub struct VolumeInfo {
 impl VolumeInfo {
     /// To be sent.
     pub fn new(record: VolumeRecord) -> VolumeInfo {
-        let VolumeRecord { number, pool, file, length, indexed_length, closed, chunk_count } =
-            record;
-        VolumeInfo { number, pool, file, length, indexed_length, closed, chunk_count }
+        let VolumeRecord { number, pool, kind, file, label, .. } = record;
+        let VolumeRecord { length, indexed_length, closed, chunk_count, .. } = record;
+        let kind = KINDS.iter().position(|known| *known == kind);
+        let kind = u8::try_from(kind.unwrap_or(0)).expect("there are few");
+        VolumeInfo { number, pool, kind, file, label, length, indexed_length, closed, chunk_count }
     }
 
     /// As it was sent.
     pub fn record(self) -> VolumeRecord {
-        let VolumeInfo { number, pool, file, length, indexed_length, closed, chunk_count } = self;
-        VolumeRecord { number, pool, file, length, indexed_length, closed, chunk_count }
+        let VolumeInfo { number, pool, kind, file, label, .. } = self;
+        let VolumeInfo { length, indexed_length, closed, chunk_count, .. } = self;
+        let kind = KINDS.get(usize::from(kind)).copied().unwrap_or(MediumKind::Disk);
+        VolumeRecord {
+            number,
+            pool,
+            kind,
+            file,
+            label,
+            length,
+            indexed_length,
+            closed,
+            chunk_count,
+        }
     }
 }
+
+/// By their numbers.
+const KINDS: [MediumKind; 4] =
+    [MediumKind::Disk, MediumKind::Tape, MediumKind::Optical, MediumKind::Object];
 
 /// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,71 @@
+//! `mover copy`: archives in one more pool.
+
+use super::Outcome;
+use super::arguments::Copy;
+use super::console::Console;
+use super::open::{ambient, cancel_on_signals};
+use super::place::local;
+use crate::error::Result;
+use crate::session::{self, CopyConfig, CopyReport, CopySource, Progress, Watch};
+use crate::store::{ReadStore, StoreWriter};
+use crate::units::show;
+
+pub(super) fn run(command: &Copy, console: &Console) -> Result<Outcome> {
+    let config = local(&command.store, "copying between pools")?;
+    let mut writer = StoreWriter::open(&config, "copy")?;
+    let store = writer.store();
+    let archives = match command.all {
+        true => {
+            let mut all = store.archives()?;
+            all.retain(|record| record.footer.is_some() && record.dropped.is_none());
+            all
+        }
+        false => {
+            let find = |name: &String| store.find_archive(name);
+            command.archives.iter().map(find).collect::<Result<_>>()?
+        }
+    };
+    let source = CopySource::Archives(archives);
+    let config = CopyConfig { pool: command.to_pool.clone(), verify: !command.no_verify };
+    copy(&mut writer, &source, &config, console)
+}
+
+/// Copies, and tells of it.
+pub(super) fn copy(
+    writer: &mut StoreWriter,
+    source: &CopySource,
+    config: &CopyConfig,
+    console: &Console,
+) -> Result<Outcome> {
+    let cancel = cancel_on_signals()?;
+    let group = writer.store().current_group()?;
+    let progress = Progress::default();
+    let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
+    let report = console
+        .watch(&progress, || session::copy(&ambient(), writer, group, source, config, &watch))?;
+    tell(&report, console)?;
+    Ok(Outcome { faults: report.faults > 0, refused: false })
+}
+
+fn tell(report: &CopyReport, console: &Console) -> Result<()> {
+    console.document("report", report)?;
+    console.line(&format!(
+        "copied {} chunks to pool {}: {} in {:.1} s",
+        report.chunks,
+        report.pool,
+        show(report.stored_bytes),
+        report.seconds,
+    ))?;
+    for (count, what) in [
+        (report.archives, "archives can be read from there"),
+        (report.chunks_there, "chunks were there already"),
+        (report.verified, "chunks were read back and are right"),
+        (report.volumes_removed, "volumes were taken out"),
+        (report.faults, "faults, each told above"),
+    ] {
+        if count > 0 {
+            console.line(&format!("  {count} {what}"))?;
+        }
+    }
+    Ok(())
+}

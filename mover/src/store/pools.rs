@@ -1,0 +1,91 @@
+//! The file in which a store remembers its pools: whoever restores needs them, and has no policy.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::config::{PoolConfig, StoreConfig};
+use super::shelf::HOME_POOL;
+use crate::media::PoolSpec;
+use crate::{Error, ErrorKind, Result};
+
+const FILE: &str = "pools.toml";
+
+/// The pools beside the home pool, by name.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PoolsFile {
+    #[serde(default)]
+    pools: BTreeMap<String, PoolSpec>,
+}
+
+impl StoreConfig {
+    /// Every default, with the pools that the store remembers.
+    pub fn open(path: impl Into<PathBuf>) -> Result<StoreConfig> {
+        let mut config = StoreConfig::new(path);
+        for (name, spec) in pools(&config.path)? {
+            let storage = spec.open().map_err(|cause| {
+                let hint = cause.hint().map(str::to_owned);
+                let error = Error::new(cause.kind(), format!("pool {name}")).because(cause);
+                match hint {
+                    Some(hint) => error.way_out(hint),
+                    None => error,
+                }
+            })?;
+            let volume_size = spec.volume_size();
+            config.pools.push(PoolConfig { name, storage, volume_size });
+        }
+        Ok(config)
+    }
+}
+
+/// The pools that a store remembers.
+pub fn pools(store: &Path) -> Result<BTreeMap<String, PoolSpec>> {
+    let path = store.join(FILE);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(cause) => return Err(Error::io("reading", &path, cause)),
+    };
+    let file: PoolsFile = toml::from_str(&text).map_err(|cause| {
+        Error::new(ErrorKind::Damaged, format!("{} cannot be read", path.display()))
+            .because(cause)
+            .way_out("mend the file, or give the pools anew with `mover media list --policy FILE`")
+    })?;
+    Ok(file.pools)
+}
+
+/// Makes a store remember pools, in the place of what it knew of those of the same names.
+pub fn remember_pools(store: &Path, specs: &BTreeMap<String, PoolSpec>) -> Result<()> {
+    let mut known = pools(store)?;
+    for (name, spec) in specs {
+        if name == HOME_POOL {
+            let message = format!("a pool cannot be called {HOME_POOL}");
+            return Err(Error::new(ErrorKind::Usage, message)
+                .way_out("that is the pool in the store's own folder; give another name"));
+        }
+        if let Some(before) = known.insert(name.clone(), spec.clone())
+            && before.kind() != spec.kind()
+        {
+            let (before, now) = (before.kind().name(), spec.kind().name());
+            let message = format!("pool {name} of the store is of kind {before}, not {now}");
+            return Err(Error::new(ErrorKind::Usage, message).way_out(
+                "give the new pool another name: its volumes are not those of the old one",
+            ));
+        }
+    }
+    if known == pools(store)? {
+        return Ok(());
+    }
+    let text = toml::to_string_pretty(&PoolsFile { pools: known })
+        .map_err(|cause| Error::new(ErrorKind::Usage, "writing pools down").because(cause))?;
+    let path = store.join(FILE);
+    let failed = |cause: std::io::Error| Error::io("writing", &path, cause);
+    let mut file = tempfile::NamedTempFile::new_in(store).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(&path).map_err(|error| failed(error.error))?;
+    let synced = std::fs::File::open(store).and_then(|folder| folder.sync_all());
+    synced.map_err(|cause| Error::io("syncing folder", store, cause))
+}
