@@ -67,6 +67,9 @@ impl fmt::Display for Error {
                 f,
                 "checksum of {what} does not match: {stored:08x} stored, {computed:08x} read"
             ),
+            Error::Version { found: 0 } => {
+                f.write_str("format version 0 was a draft; read it with the mover that wrote it")
+            }
             Error::Version { found } => write!(
                 f,
                 "format version {found} is newer than this mover reads ({}); use a newer mover",
@@ -101,7 +104,7 @@ mod tests {
         );
         check(
             Error::Version { found: 9 },
-            "format version 9 is newer than this mover reads (0); use a newer mover",
+            "format version 9 is newer than this mover reads (1); use a newer mover",
         );
         check(Error::Limit { what, limit: 4, found: 5 }, "frame of 5 passes the limit of 4");
         check(Error::Unknown { what: "role", value: 255 }, "unknown role 0xff");

@@ -150,7 +150,8 @@ impl Prefix {
             return Err(Error::Checksum { what, stored, computed });
         }
         let version = u16_at(VERSION);
-        if version > crate::VERSION {
+        // Version 0 was a draft, and nothing was promised for what it wrote.
+        if version > crate::VERSION || version == 0 {
             return Err(Error::Version { found: version });
         }
         let prefix = Prefix {
@@ -265,9 +266,10 @@ mod tests {
             assert!(expected(&error), "{error}");
         };
         check(0, b"x", |error| matches!(error, Error::Invalid { .. }));
-        check(VERSION, &[1, 0], |error| matches!(error, Error::Version { found: 1 }));
+        check(VERSION, &[2, 0], |error| matches!(error, Error::Version { found: 2 }));
+        check(VERSION, &[0, 0], |error| matches!(error, Error::Version { found: 0 }));
         check(KIND, &[0, 0], |error| matches!(error, Error::Unknown { value: 0, .. }));
-        check(KIND, &[14, 0], |error| matches!(error, Error::Unknown { value: 14, .. }));
+        check(KIND, &[15, 0], |error| matches!(error, Error::Unknown { value: 15, .. }));
         check(BODY_LENGTH, &[1, 0, 0, 1], |error| {
             matches!(error, Error::Limit { what: "frame body", .. })
         });

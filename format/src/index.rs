@@ -4,7 +4,8 @@ use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::id::ChunkId;
 use crate::limits;
-use crate::tag::{Run, Verdict, decode_bool, decode_verdict};
+use crate::options::Options;
+use crate::tag::{Run, Verdict, decode_verdict};
 use crate::wire::{Put, Take};
 
 /// A part of an entry's content, in order.
@@ -91,7 +92,14 @@ pub struct IndexEntry {
     pub faulty: bool,
     /// What they found.
     pub findings: Vec<Finding>,
+    /// What else a reader has to know, such as the filters that its content went through. None is
+    /// defined yet; a reader refuses mandatory ones that it does not know.
+    pub options: Options,
 }
+
+/// Flags of a record.
+const FAULTY: u8 = 1;
+const OPTIONS: u8 = 2;
 
 const DATA: u8 = 1;
 const HOLE: u8 = 2;
@@ -123,7 +131,8 @@ impl IndexPageWriter {
         out.put_u64(entry.number);
         entry.entry.encode(out);
         out.put_u8(entry.verdict as u8);
-        out.put_u8(entry.faulty.into());
+        let flags = u8::from(entry.faulty) * FAULTY + u8::from(!entry.options.is_empty()) * OPTIONS;
+        out.put_u8(flags);
         out.put_count(entry.extents.len(), limits::EXTENT_COUNT_MAX);
         for extent in &entry.extents {
             match extent {
@@ -148,6 +157,9 @@ impl IndexPageWriter {
         out.put_count(entry.findings.len(), limits::FINDING_COUNT_MAX);
         for finding in &entry.findings {
             finding.encode(out);
+        }
+        if !entry.options.is_empty() {
+            entry.options.encode(out);
         }
     }
 
@@ -218,7 +230,11 @@ fn next_entry(take: &mut Take<'_>, chunks: &[ChunkId]) -> Result<IndexEntry> {
     if verdict == Verdict::Stop {
         return Err(take.invalid("a stopped entry is left out"));
     }
-    let faulty = decode_bool(what, take.u8()?)?;
+    let flags = take.u8()?;
+    if flags & !(FAULTY | OPTIONS) != 0 {
+        return Err(Error::Unknown { what: "flag of an index record", value: flags.into() });
+    }
+    let faulty = flags & FAULTY != 0;
     let count = take.count(limits::EXTENT_COUNT_MAX, EXTENT_LEN_MIN)?;
     let mut extents = Vec::with_capacity(count);
     let mut total: u64 = 0;
@@ -244,7 +260,14 @@ fn next_entry(take: &mut Take<'_>, chunks: &[ChunkId]) -> Result<IndexEntry> {
     }
     let count = take.count(limits::FINDING_COUNT_MAX, FINDING_LEN_MIN)?;
     let findings = (0..count).map(|_| Finding::take(take)).collect::<Result<_>>()?;
-    Ok(IndexEntry { number, entry, extents, verdict, faulty, findings })
+    let options = match flags & OPTIONS {
+        0 => Options::default(),
+        _ => Options::decode(take)?,
+    };
+    if flags & OPTIONS != 0 && options.is_empty() {
+        return Err(take.invalid("options that are announced are there"));
+    }
+    Ok(IndexEntry { number, entry, extents, verdict, faulty, findings, options })
 }
 
 /// What the root says of a page.
@@ -283,7 +306,8 @@ mod tests {
     fn record(extents: Vec<Extent>) -> IndexEntry {
         let entry = Entry::new("a", crate::EntryKind::File);
         let (verdict, faulty, findings) = (Verdict::Pass, false, Vec::new());
-        IndexEntry { number: 1, entry, extents, verdict, faulty, findings }
+        let options = Options::default();
+        IndexEntry { number: 1, entry, extents, verdict, faulty, findings, options }
     }
 
     fn page(record: &IndexEntry) -> Vec<u8> {
@@ -342,7 +366,8 @@ mod tests {
         check(36, 0, invalid);
         check(verdict, 3, invalid);
         check(verdict, 4, |error| matches!(error, Error::Unknown { what: "verdict", .. }));
-        check(verdict + 1, 2, invalid);
+        check(verdict + 1, 2, |error| matches!(error, Error::Truncated { .. }));
+        check(verdict + 1, 4, |error| matches!(error, Error::Unknown { .. }));
         check(verdict + 6, 3, |error| matches!(error, Error::Unknown { what: "extent kind", .. }));
         check(verdict + 7, 1, invalid);
         check(verdict + 15, 0, invalid);

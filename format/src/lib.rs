@@ -29,7 +29,7 @@ mod entry;
 mod index;
 
 /// The format version that this code writes, and the newest that it reads.
-pub const VERSION: u16 = 0;
+pub const VERSION: u16 = 1;
 
 pub use archive::{ArchiveDrop, ArchiveFooter, ArchiveHeader, ChunkRange, Framing, Withheld};
 pub use binding::{BINDING_MAGIC, Binding};

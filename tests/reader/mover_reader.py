@@ -23,11 +23,11 @@ from Crypto.Cipher import ChaCha20_Poly1305
 
 MAGIC = bytes.fromhex("19d11fa5cbf2a382")
 BINDING_MAGIC = bytes.fromhex("82407af727211216")
-VERSION = 0
+VERSION = 1
 PREFIX_LEN = 32
 MIB = 1 << 20
 (LABEL, _FOOTER, GROUP, COMPONENT, SESSION, SESSION_END, ARCHIVE, ARCHIVE_END, DROP, RUN, RUN_END,
- CHUNK, CHUNK_END) = range(1, 14)
+ CHUNK, CHUNK_END, _PADDING) = range(1, 15)
 DATA, PAGE, ROOT = 1, 2, 3
 INDEX_STREAM = 0xFFFFFFFF
 MANDATORY = 0x8000
@@ -128,8 +128,8 @@ def scan(volume: str, data: bytes, report: Callable[[str], None]) -> Iterator[Fr
         if sound:
             version, kind, body_len, payload_len, body_crc, payload_crc = struct.unpack_from(
                 "<HHIIII", head, 8)
-            if version > VERSION:
-                raise Cannot(f"{volume}: format version {version} is newer than this reader's")
+            if version > VERSION or version == 0:
+                raise Cannot(f"{volume}: format version {version} is not one that this reader knows")
             sound = body_len <= 16 * MIB and payload_len <= 64 * MIB
         if not sound:
             found = data.find(MAGIC, at + 1)
@@ -144,7 +144,7 @@ def scan(volume: str, data: bytes, report: Callable[[str], None]) -> Iterator[Fr
         body = data[at + PREFIX_LEN:at + PREFIX_LEN + body_len]
         payload = data[at + PREFIX_LEN + body_len:end]
         payload_is_whole = crc32c.crc32c(payload) == payload_crc
-        if not 1 <= kind <= 13:
+        if not 1 <= kind <= 14:
             report(f"{volume}: the frame at {at:#x} has the unknown kind {kind}")
         elif crc32c.crc32c(body) != body_crc:
             report(f"{volume}: the body of the frame at {at:#x} is damaged")
@@ -584,7 +584,9 @@ def records(plain: bytes) -> Iterator[Entry]:
         number = take.u64()
         entry = Entry.take(take)
         entry.number, entry.verdict = number, take.u8()
-        take.flag()
+        flags = take.u8()
+        if flags > 3:
+            raise Damage("an index record with flags that cannot be")
         if number == 0 or entry.verdict > 2:
             raise Damage("an index record that cannot be")
         for _ in range(take.count(65536, 9)):
@@ -600,6 +602,8 @@ def records(plain: bytes) -> Iterator[Entry]:
                 raise Damage("an extent is 1 or 2")
         for _ in range(take.count(64, 24)):
             take.text(), take.text(), take.u64(), take.u32(), take.text()
+        if flags & 2:
+            options(take)
         yield entry
     take.end()
 

@@ -64,6 +64,7 @@ pub(crate) fn frames() -> Vec<(&'static str, Vec<u8>)> {
     run_chunk_header().encode(&mut run_body);
     vec![
         ("volume-label", bare(FrameKind::VolumeLabel, &|out| label().encode(out))),
+        ("padding", frame(FrameKind::Padding, Vec::new(), vec![0; 7])),
         ("volume-footer", bare(FrameKind::VolumeFooter, &|out| volume_footer(9).encode(out))),
         ("key-group", bare(FrameKind::KeyGroup, &|out| key_group().encode(out))),
         ("component", frame(FrameKind::Component, component_body, WASM.to_vec())),
@@ -366,6 +367,7 @@ fn tiny_entries() -> Vec<IndexEntry> {
         verdict,
         faulty: false,
         findings,
+        options: Options::default(),
     };
     let run = |chunk, length| Extent::Data(Run { chunk, first: 0, count: 1, length });
     let hello = run(data_chunk(0), 13);

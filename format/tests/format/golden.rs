@@ -13,7 +13,7 @@ use crate::fixture;
 use crate::hostile::decode_frame;
 
 /// Every version with golden files, the current one last.
-const VERSIONS: [&str; 1] = ["v0"];
+const VERSIONS: [&str; 1] = ["v1"];
 
 fn folder(version: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version)
@@ -82,7 +82,7 @@ fn every_golden_folder_and_file_is_read_by_a_test() {
     let known = VERSIONS.iter().map(|version| (*version).to_owned()).collect();
     assert_eq!(names(folder("")), known);
     let files = current().iter().map(|(name, _)| format!("{name}.hex")).collect();
-    assert_eq!(names(folder("v0")), files);
+    assert_eq!(names(folder("v1")), files);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn every_frame_kind_has_a_golden_frame() {
         .iter()
         .map(|(_, bytes)| Prefix::decode(bytes).expect("whole").kind as u16)
         .collect();
-    assert_eq!(kinds, (1..=13).collect());
+    assert_eq!(kinds, (1..=14).collect());
 }
 
 #[test]

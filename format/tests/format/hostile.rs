@@ -15,7 +15,10 @@ type Parts = (Vec<u8>, Vec<u8>);
 pub(crate) fn decode_frame(frame: &Frame<'_>) -> Result<Parts> {
     let (mut body, mut payload) = (Vec::new(), Vec::new());
     match frame.prefix.kind {
-        FrameKind::Padding => {}
+        FrameKind::Padding if frame.body.is_empty() => payload.extend_from_slice(frame.payload),
+        FrameKind::Padding => {
+            return Err(Error::Invalid { what: "padding", rule: "it has no body" });
+        }
         FrameKind::VolumeLabel => VolumeLabel::decode(frame.body)?.encode(&mut body),
         FrameKind::VolumeFooter => VolumeFooter::decode(frame.body)?.encode(&mut body),
         FrameKind::KeyGroup => KeyGroup::decode(frame.body)?.encode(&mut body),

@@ -339,13 +339,16 @@ pub(crate) fn index_entry() -> impl Strategy<Value = IndexEntry> {
     let extent =
         prop_oneof![run().prop_map(Extent::Data), (0_u64..1 << 40).prop_map(Extent::Hole),];
     let verdict = prop::sample::select(&[Verdict::Pass, Verdict::Tag, Verdict::Hold][..]);
-    (1..=u64::MAX, entry(), vec(extent, 0..6), verdict, any::<bool>(), vec(finding(), 0..3))
-        .prop_map(|(number, entry, extents, verdict, faulty, findings)| IndexEntry {
+    let rest = (vec(finding(), 0..3), options());
+    (1..=u64::MAX, entry(), vec(extent, 0..6), verdict, any::<bool>(), rest).prop_map(
+        |(number, entry, extents, verdict, faulty, (findings, options))| IndexEntry {
             number,
             entry,
             extents,
             verdict,
             faulty,
             findings,
-        })
+            options,
+        },
+    )
 }

@@ -111,7 +111,16 @@ impl<'a> StreamReader<'a> {
         let whole = extents.iter().map(Extent::length).sum::<u64>() == entry.size;
         if end.verdict != Verdict::Stop && whole {
             let (verdict, faulty) = (end.verdict, end.faulty);
-            self.ready.push_back(IndexEntry { number, entry, extents, verdict, faulty, findings });
+            let options = format::Options::default();
+            self.ready.push_back(IndexEntry {
+                number,
+                entry,
+                extents,
+                verdict,
+                faulty,
+                findings,
+                options,
+            });
         }
     }
 }

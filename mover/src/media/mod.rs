@@ -7,6 +7,8 @@
 // In suggested reading order.
 mod storage;
 mod disk;
+pub mod object;
+pub mod scsi;
 pub mod tape;
 mod fake;
 mod writer;
@@ -37,5 +39,7 @@ pub fn volume_number(file: &str) -> Option<u32> {
     (volume_file(number) == file).then_some(number)
 }
 
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;

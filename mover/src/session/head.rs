@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use format::{BlockIdentity, Entry, EntryEnd, EntryKind, Extent, Finding, IndexEntry, Verdict};
+use format::{
+    BlockIdentity, Entry, EntryEnd, EntryKind, Extent, Finding, IndexEntry, Options, Verdict,
+};
 
 use super::journal::{Counts, JournalReader, OpenEntry, Snoops};
 use super::progress::{Observer, Progress};
@@ -461,7 +463,15 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         }
         self.tell_journal();
         let Linked { extents, verdict, faulty, findings, .. } = linked;
-        let shown = IndexEntry { number, entry, extents, verdict, faulty, findings };
+        let shown = IndexEntry {
+            number,
+            entry,
+            extents,
+            verdict,
+            faulty,
+            findings,
+            options: Options::default(),
+        };
         self.parts.packer.sink_mut().journal.push(&shown)
     }
 }

@@ -1,5 +1,24 @@
 //! Tapes: drives, cartridges, and volumes on them.
+//!
+//! A cartridge holds one volume in records of one length, with a filemark behind every 1024 of them
+//! and nothing else: the records in their order are the volume. What is on which cartridge is
+//! remembered in a file, since no one can look at them all; `scan` asks the cartridges.
 
+// In suggested reading order.
 mod device;
+mod simh;
+mod loader;
+mod changer;
+mod drive;
+mod cartridge;
+mod storage;
 
+pub use cartridge::Cartridge;
+pub use changer::ChangerLoader;
 pub use device::{TapeDevice, TapeRead};
+pub use loader::{FolderLoader, Loader};
+pub use simh::SimhTape;
+pub use storage::{Place, TapeConfig, TapeStorage};
+
+#[cfg(test)]
+mod tests;

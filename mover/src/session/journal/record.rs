@@ -165,6 +165,7 @@ impl GroupWriter {
                 verdict: Verdict::Pass,
                 faulty: false,
                 findings: Vec::new(),
+                options: format::Options::default(),
             });
         };
         match fresh.is_empty() {

@@ -1,0 +1,6 @@
+//! Against real servers: moto for the semantics of S3, rclone for durability and authentication.
+
+mod failures;
+mod servers;
+mod throughput;
+mod volumes;

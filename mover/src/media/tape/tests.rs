@@ -1,0 +1,344 @@
+//! A pool of cartridges on files that stand for them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use tempfile::TempDir;
+
+use super::{FolderLoader, Place, SimhTape, TapeConfig, TapeDevice, TapeRead, TapeStorage};
+use crate::ErrorKind;
+use crate::media::conformance::{self, bytes};
+use crate::media::{Room, Storage};
+
+const RECORD: u32 = 64 << 10;
+
+fn globs(pattern: &str) -> GlobSet {
+    GlobSetBuilder::new().add(Glob::new(pattern).unwrap()).build().unwrap()
+}
+
+fn pool_with(folder: &Path, cartridges: &[&str], capacity: u64, drives: usize) -> TapeStorage {
+    let cartridges = cartridges.iter().map(|it| (*it).to_owned()).collect();
+    let loader = FolderLoader::new(folder.join("tapes"), cartridges, capacity, drives);
+    let config = TapeConfig {
+        pool: "tape".to_owned(),
+        state: folder.join("tape.json"),
+        barcodes: globs("*"),
+        record_length: RECORD,
+    };
+    TapeStorage::new(config, Box::new(loader)).unwrap()
+}
+
+fn pool(folder: &TempDir) -> TapeStorage {
+    pool_with(folder.path(), &["A1", "A2", "A3"], 64 << 20, 1)
+}
+
+fn label(number: u32) -> Vec<u8> {
+    let mut body = Vec::new();
+    let label = format::VolumeLabel {
+        store: format::StoreId([1; 16]),
+        volume: number,
+        created: format::Timestamp::default(),
+        pool: "tape".to_owned(),
+        name: String::new(),
+    };
+    label.encode(&mut body);
+    let mut record = Vec::new();
+    format::Frame::encode(format::FrameKind::VolumeLabel, &body, &[], &mut record);
+    record.resize(RECORD as usize, 0);
+    record
+}
+
+fn write(storage: &TapeStorage, name: &str, content: &[u8]) {
+    let mut file = storage.create(name).unwrap();
+    let _ = file.write(content).unwrap();
+    file.finish().unwrap();
+}
+
+fn read(storage: &TapeStorage, name: &str) -> Vec<u8> {
+    let file = storage.open(name).unwrap();
+    let mut all = vec![0; usize::try_from(file.length().unwrap()).unwrap()];
+    assert_eq!(file.read_at(0, &mut all).unwrap(), all.len());
+    all
+}
+
+#[test]
+fn a_pool_of_cartridges_is_a_medium_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    conformance::check(Arc::new(Unlabelled(pool(&folder))), &|| {
+        Arc::new(Unlabelled(pool(&folder)))
+    });
+}
+
+/// The suite writes noise where a store writes labels.
+#[derive(Debug)]
+struct Unlabelled(TapeStorage);
+
+impl Storage for Unlabelled {
+    fn traits(&self) -> crate::media::MediumTraits {
+        self.0.traits()
+    }
+    fn list(&self) -> crate::Result<Vec<String>> {
+        self.0.list()
+    }
+    fn length(&self, name: &str) -> crate::Result<u64> {
+        let label = if self.0.length(name)? > 0 { u64::from(RECORD) } else { 0 };
+        Ok(self.0.length(name)? - label)
+    }
+    fn create(&self, name: &str) -> crate::Result<Box<dyn crate::media::AppendFile>> {
+        let mut file = self.0.create(name)?;
+        let number = crate::media::volume_number(name).expect("the suite names volumes");
+        let _ = file.write(&label(number))?;
+        Ok(Box::new(Behind(file)))
+    }
+    fn append(&self, name: &str) -> crate::Result<Box<dyn crate::media::AppendFile>> {
+        Ok(Box::new(Behind(self.0.append(name)?)))
+    }
+    fn open(&self, name: &str) -> crate::Result<Arc<dyn crate::media::ReadFile>> {
+        Ok(Arc::new(BehindRead(self.0.open(name)?)))
+    }
+    fn remove(&self, name: &str) -> crate::Result<()> {
+        self.0.remove(name)
+    }
+    fn sync(&self) -> crate::Result<()> {
+        self.0.sync()
+    }
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path(name)
+    }
+}
+
+struct Behind(Box<dyn crate::media::AppendFile>);
+
+impl crate::media::AppendFile for Behind {
+    fn length(&self) -> u64 {
+        self.0.length() - u64::from(RECORD)
+    }
+    fn write(&mut self, bytes: &[u8]) -> crate::Result<Room> {
+        self.0.write(bytes)
+    }
+    fn sync(&mut self) -> crate::Result<()> {
+        self.0.sync()
+    }
+    fn truncate(&mut self, length: u64) -> crate::Result<()> {
+        self.0.truncate(length + u64::from(RECORD))
+    }
+}
+
+struct BehindRead(Arc<dyn crate::media::ReadFile>);
+
+impl crate::media::ReadFile for BehindRead {
+    fn length(&self) -> crate::Result<u64> {
+        Ok(self.0.length()? - u64::from(RECORD))
+    }
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> crate::Result<usize> {
+        self.0.read_at(offset + u64::from(RECORD), bytes)
+    }
+}
+
+#[test]
+fn more_than_a_file_of_records_is_read_in_one_pass_and_from_anywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool_with(folder.path(), &["A1"], 1 << 30, 1);
+    let mut content = label(1);
+    content.extend(bytes(5, 2200 * RECORD as usize));
+    write(&storage, "00000001.volume", &content);
+    drop(storage);
+    let storage = pool_with(folder.path(), &["A1"], 1 << 30, 1);
+    assert!(read(&storage, "00000001.volume") == content);
+    // One look at the label, and one pass.
+    assert_eq!(storage.passes("00000001.volume"), 1);
+    let file = storage.open("00000001.volume").unwrap();
+    let mut part = [0; 1000];
+    for record in [2199, 1023, 1024, 1025, 2047, 2048, 0, 1500] {
+        let at = record * RECORD as usize + 64_900;
+        let room = part.len().min(content.len() - at);
+        assert_eq!(file.read_at(at as u64, &mut part[..room]).unwrap(), room);
+        assert!(part[..room] == content[at..at + room], "{record}");
+    }
+    // And written on behind each border.
+    drop((file, storage));
+    for more in 0..4 {
+        let storage = pool_with(folder.path(), &["A1"], 1 << 30, 1);
+        let mut file = storage.append("00000001.volume").unwrap();
+        let length = [1023_u64, 1024, 1025, 2048][more] * u64::from(RECORD);
+        file.truncate(length).unwrap();
+        content.truncate(usize::try_from(length).unwrap());
+        let behind = bytes(more as u64, 1030 * RECORD as usize);
+        let _ = file.write(&behind).unwrap();
+        content.extend(behind);
+        file.finish().unwrap();
+        drop((file, storage));
+        let storage = pool_with(folder.path(), &["A1"], 1 << 30, 1);
+        assert!(read(&storage, "00000001.volume") == content, "{more}");
+    }
+}
+
+#[test]
+fn another_reader_of_the_format_finds_the_volume() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool(&folder);
+    let mut content = label(1);
+    content.extend(bytes(5, 40 * RECORD as usize));
+    write(&storage, "00000001.volume", &content);
+    drop(storage);
+    let script = "
+import struct, sys
+data, at, out = open(sys.argv[1], 'rb').read(), 0, b''
+while at < len(data):
+    length, = struct.unpack_from('<I', data, at)
+    at += 4
+    if length:
+        out += data[at:at + length]
+        at += length + length % 2
+        assert struct.unpack_from('<I', data, at)[0] == length
+        at += 4
+sys.stdout.buffer.write(out)";
+    let tape = folder.path().join("tapes/A1.tap");
+    let read = std::process::Command::new("python3").arg("-c").arg(script).arg(tape).output();
+    assert!(read.unwrap().stdout == content);
+}
+
+#[test]
+fn a_tape_of_somebody_else_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("tapes")).unwrap();
+    let path = folder.path().join("tapes/A1.tap");
+    let mut foreign = SimhTape::open(&path, 1 << 20, 0).unwrap();
+    let _ = foreign.write(b"an archive of another program").unwrap();
+    drop(foreign);
+    let before = std::fs::read(&path).unwrap();
+    let storage = pool(&folder);
+    write(&storage, "00000001.volume", &label(1));
+    assert_eq!(storage.path("00000001.volume"), Path::new("A2"));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    let problem = storage.cartridges().unwrap().into_iter().find(|it| it.0 == "A1").unwrap().1;
+    assert!(problem.problem.unwrap().contains("none of ours"));
+    // Told by its name, it is.
+    storage.take_over("A1").unwrap();
+    write(&storage, "00000002.volume", &label(2));
+    assert_eq!(storage.path("00000002.volume"), Path::new("A1"));
+}
+
+#[test]
+fn when_no_cartridge_is_left_it_says_which_ones_are_no_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool(&folder);
+    for number in 1..4 {
+        write(&storage, &crate::media::volume_file(number), &label(number));
+    }
+    let error = storage.create("00000004.volume").err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Full);
+    // One that is given back is blank again.
+    storage.remove("00000002.volume").unwrap();
+    write(&storage, "00000005.volume", &label(5));
+    assert_eq!(storage.path("00000005.volume"), Path::new("A2"));
+    assert!(read(&storage, "00000005.volume") == label(5));
+}
+
+#[test]
+fn the_wrong_cartridge_is_neither_read_nor_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool(&folder);
+    write(&storage, "00000001.volume", &label(1));
+    write(&storage, "00000002.volume", &label(2));
+    drop(storage);
+    let tape = |name: &str| folder.path().join("tapes").join(name);
+    std::fs::rename(tape("A1.tap"), tape("x")).unwrap();
+    std::fs::rename(tape("A2.tap"), tape("A1.tap")).unwrap();
+    std::fs::rename(tape("x"), tape("A2.tap")).unwrap();
+    let storage = pool(&folder);
+    let file = storage.open("00000001.volume").unwrap();
+    let error = file.read_at(0, &mut [0; 10]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("volume 2"), "{error}");
+    let mut file = storage.append("00000001.volume").unwrap();
+    assert_eq!(file.write(&label(1)).unwrap_err().kind(), ErrorKind::Refused);
+}
+
+#[test]
+fn the_cartridges_alone_tell_what_is_on_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool(&folder);
+    let mut content = label(1);
+    content.extend(bytes(5, 1100 * RECORD as usize));
+    let storage = {
+        drop(storage);
+        pool_with(folder.path(), &["A1", "A2", "A3"], 1 << 30, 1)
+    };
+    write(&storage, "00000001.volume", &content);
+    write(&storage, "00000002.volume", &label(2));
+    drop(storage);
+    std::fs::remove_file(folder.path().join("tape.json")).unwrap();
+    let storage = pool_with(folder.path(), &[], 1 << 30, 1);
+    assert!(storage.list().unwrap().is_empty());
+    storage.scan().unwrap();
+    assert_eq!(storage.list().unwrap(), ["00000001.volume", "00000002.volume"]);
+    assert!(read(&storage, "00000001.volume") == content);
+    assert!(read(&storage, "00000002.volume") == label(2));
+}
+
+#[test]
+fn a_cartridge_that_is_away_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool(&folder);
+    write(&storage, "00000001.volume", &label(1));
+    drop(storage);
+    std::fs::remove_file(folder.path().join("tapes/A1.tap")).unwrap();
+    let storage = pool_with(folder.path(), &[], 64 << 20, 1);
+    let (barcode, _, place) = storage.cartridges().unwrap().remove(0);
+    assert_eq!((barcode.as_str(), place), ("A1", Place::Shelf));
+    let error = storage.open("00000001.volume").unwrap().read_at(0, &mut [0; 9]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Missing);
+    assert!(error.to_string().contains("A1"), "{error}");
+}
+
+#[test]
+fn two_drives_hold_two_cartridges_and_one_drive_takes_turns() {
+    for drives in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = pool_with(folder.path(), &["A1", "A2"], 64 << 20, drives);
+        let (mut one, mut two) = (
+            storage.create("00000001.volume").unwrap(),
+            storage.create("00000002.volume").unwrap(),
+        );
+        let (mut first, mut second) = (label(1), label(2));
+        let (_, _) = (one.write(&first).unwrap(), two.write(&second).unwrap());
+        one.sync().unwrap();
+        two.sync().unwrap();
+        for seed in 0..4 {
+            let (more, other) =
+                (bytes(seed, 3 * RECORD as usize), bytes(seed + 9, RECORD as usize));
+            let (_, _) = (one.write(&more).unwrap(), two.write(&other).unwrap());
+            one.sync().unwrap();
+            two.sync().unwrap();
+            first.extend(more);
+            second.extend(other);
+        }
+        assert!(read(&storage, "00000001.volume") == first);
+        assert!(read(&storage, "00000002.volume") == second);
+    }
+}
+
+#[test]
+fn what_was_not_synced_is_no_part_of_the_volume_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool(&folder);
+    let mut file = storage.create("00000001.volume").unwrap();
+    let _ = file.write(&label(1)).unwrap();
+    file.sync().unwrap();
+    let _ = file.write(&bytes(3, 5 * RECORD as usize)).unwrap();
+    // As if killed: nothing of it is told to anyone.
+    std::mem::forget((file, storage));
+    let storage = pool(&folder);
+    assert!(read(&storage, "00000001.volume") == label(1));
+    let mut file = storage.append("00000001.volume").unwrap();
+    let behind = bytes(4, RECORD as usize);
+    let _ = file.write(&behind).unwrap();
+    file.finish().unwrap();
+    assert!(read(&storage, "00000001.volume") == [label(1), behind].concat());
+    drop((file, storage));
+    let mut tape = SimhTape::open(folder.path().join("tapes/A1.tap"), 64 << 20, 0).unwrap();
+    tape.space_records(2).unwrap();
+    assert_eq!(tape.read(&mut vec![0; RECORD as usize]).unwrap(), TapeRead::EndOfData);
+}
