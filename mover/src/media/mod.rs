@@ -20,7 +20,7 @@ pub use disk::DiskStorage;
 pub use fake::FakeStorage;
 pub use reader::{FrameBytes, VolumeReader};
 pub use scan::{Payloads, Scan, Scanned};
-pub use spec::PoolSpec;
+pub use spec::{Media, PoolSpec};
 pub use storage::{AppendFile, MediumKind, MediumTraits, ReadFile, Room, Storage};
 pub use writer::{FrameParts, VolumeWriter};
 

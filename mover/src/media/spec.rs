@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use globset::{Glob, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::object::{ObjectConfig, ObjectStorage};
+use super::tape::{ChangerLoader, FolderLoader, Loader, TapeConfig, TapeStorage};
 use super::{DiskStorage, MediumKind, Storage};
 use crate::units::Size;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A pool, as it stands in a policy file and in a store's `pools.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,20 +29,81 @@ pub enum PoolSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         volume_size: Option<Size>,
     },
+    /// Tape cartridges: in a library with a robot, or files that stand for them.
+    Tape {
+        /// A folder with cartridges as files in the format of SIMH.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<PathBuf>,
+        /// Cartridges that are in the folder from the beginning, blank until they are written.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cartridges: Vec<String>,
+        /// Bytes of a cartridge in the folder.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        capacity: Option<Size>,
+        /// The library's changer: `iscsi://HOST:PORT/IQN/LUN`, or a device such as `/dev/sg3`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        library: Option<String>,
+        /// Its drives, in its order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drives: Vec<String>,
+        /// Globs of the barcodes that belong to the pool; none means all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        barcodes: Vec<String>,
+        /// Bytes of a tape record.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        record_size: Option<Size>,
+    },
+    /// An S3-compatible store. The key pair comes from `AWS_ACCESS_KEY_ID` and
+    /// `AWS_SECRET_ACCESS_KEY`, and is never written down.
+    Object {
+        /// The server, as `https://host:port`; none for Amazon itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        endpoint: Option<String>,
+        /// The bucket, which has to exist.
+        bucket: String,
+        /// What all keys begin with.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        prefix: String,
+        /// Where the bucket is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
+        /// Bytes of a part, two of which are in memory.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part_size: Option<Size>,
+        /// Plain HTTP to another machine is fine.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        allow_http: bool,
+        /// Bytes at which a volume ends.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        volume_size: Option<Size>,
+    },
 }
+
+/// Bytes of a tape record where nothing else is said: what drives take at full speed.
+const RECORD_LENGTH: u64 = 256 << 10;
+/// The shortest and the longest that drives and SIMH take.
+const RECORD_LENGTHS: std::ops::RangeInclusive<u64> = 512..=8 << 20;
+/// Bytes of a cartridge that is a file, where nothing else is said.
+const CARTRIDGE_CAPACITY: u64 = 16 << 30;
 
 impl PoolSpec {
     /// What its media are.
     pub fn kind(&self) -> MediumKind {
         match self {
             PoolSpec::Disk { .. } => MediumKind::Disk,
+            PoolSpec::Tape { .. } => MediumKind::Tape,
+            PoolSpec::Object { .. } => MediumKind::Object,
         }
     }
 
     /// Bytes at which a volume ends, if its medium does not end before.
     pub fn volume_size(&self) -> u64 {
         match self {
-            PoolSpec::Disk { volume_size, .. } => volume_size.map_or(1 << 30, |size| size.0),
+            PoolSpec::Disk { volume_size, .. } | PoolSpec::Object { volume_size, .. } => {
+                volume_size.map_or(1 << 30, |size| size.0)
+            }
+            // A cartridge holds one volume, however long it is.
+            PoolSpec::Tape { .. } => u64::MAX,
         }
     }
 
@@ -53,18 +117,110 @@ impl PoolSpec {
         };
         match &mut self {
             PoolSpec::Disk { path, .. } => absolute(path),
+            PoolSpec::Tape { folder, .. } => folder.iter_mut().for_each(absolute),
+            PoolSpec::Object { .. } => {}
         }
         self
     }
 
-    /// Makes ready for the pool's media. Nothing is fetched, and no device is spoken to.
-    pub fn open(&self) -> Result<Arc<dyn Storage>> {
+    /// Makes ready for the media of the pool `name`; what has to be remembered of them is kept in
+    /// the folder `state`. Nothing is fetched, and no device is spoken to.
+    pub fn open(&self, name: &str, state: &Path) -> Result<Media> {
         match self {
             PoolSpec::Disk { path, .. } => {
                 std::fs::create_dir_all(path)
                     .map_err(|cause| Error::io("making the folder of a pool", path, cause))?;
-                Ok(Arc::new(DiskStorage::new(path)))
+                Ok(Media::Disk(DiskStorage::new(path)))
             }
+            PoolSpec::Tape { .. } => self.open_tape(name, state).map(Media::Tape),
+            PoolSpec::Object {
+                endpoint, bucket, prefix, region, part_size, allow_http, ..
+            } => {
+                let mut config = ObjectConfig::new(bucket, prefix);
+                config.endpoint.clone_from(endpoint);
+                config.region.clone_from(region);
+                config.part_length = part_size.map_or(config.part_length, |size| size.0);
+                config.allow_http = *allow_http;
+                Ok(Media::Object(ObjectStorage::new(&config)?))
+            }
+        }
+    }
+
+    fn open_tape(&self, name: &str, state: &Path) -> Result<TapeStorage> {
+        let PoolSpec::Tape { folder, cartridges, capacity, library, drives, barcodes, record_size } =
+            self
+        else {
+            unreachable!("only called for tapes");
+        };
+        let wrong = |what: &str, way_out: &str| {
+            Err(Error::new(ErrorKind::Usage, what).way_out(way_out.to_owned()))
+        };
+        let loader: Box<dyn Loader> = match (folder, library) {
+            (Some(folder), None) => {
+                let capacity = capacity.map_or(CARTRIDGE_CAPACITY, |size| size.0);
+                Box::new(FolderLoader::new(folder, cartridges.clone(), capacity, 2))
+            }
+            (None, Some(library)) if !drives.is_empty() => {
+                Box::new(ChangerLoader::new(library, drives.clone()))
+            }
+            (None, Some(_)) => {
+                return wrong(
+                    "a library without drives",
+                    "name its drives, in its order: drives = [\"...\"]",
+                );
+            }
+            _ => {
+                return wrong(
+                    "a pool of tapes has either a folder or a library",
+                    "write folder = \"...\" for cartridges in files, or library = \"...\"",
+                );
+            }
+        };
+        let record_length = record_size.map_or(RECORD_LENGTH, |size| size.0);
+        if !RECORD_LENGTHS.contains(&record_length) || !record_length.is_multiple_of(512) {
+            return wrong(
+                "tape records of this length are not possible",
+                "use a multiple of 512 bytes, up to 8M; 256K is what most drives like best",
+            );
+        }
+        let mut globs = GlobSetBuilder::new();
+        let all = ["*".to_owned()];
+        for glob in if barcodes.is_empty() { &all[..] } else { barcodes } {
+            globs.add(Glob::new(glob).map_err(|cause| {
+                Error::new(ErrorKind::Usage, format!("{glob} is no glob")).because(cause)
+            })?);
+        }
+        let barcodes = globs.build().map_err(|cause| {
+            Error::new(ErrorKind::Usage, "the globs of barcodes").because(cause)
+        })?;
+        let config = TapeConfig {
+            pool: name.to_owned(),
+            state: state.join(format!("{name}.json")),
+            barcodes,
+            record_length: u32::try_from(record_length).expect("checked to be small"),
+        };
+        TapeStorage::new(config, loader)
+    }
+}
+
+/// The media of a pool: what `mover media` works on besides volumes.
+#[derive(Clone, Debug)]
+pub enum Media {
+    /// Files in a folder.
+    Disk(DiskStorage),
+    /// Cartridges.
+    Tape(TapeStorage),
+    /// Objects.
+    Object(ObjectStorage),
+}
+
+impl Media {
+    /// As what a store writes to.
+    pub fn storage(&self) -> Arc<dyn Storage> {
+        match self {
+            Media::Disk(storage) => Arc::new(storage.clone()),
+            Media::Tape(storage) => Arc::new(storage.clone()),
+            Media::Object(storage) => Arc::new(storage.clone()),
         }
     }
 }

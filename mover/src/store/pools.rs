@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{PoolConfig, StoreConfig};
 use super::shelf::HOME_POOL;
-use crate::media::PoolSpec;
+use crate::media::{Media, PoolSpec};
 use crate::{Error, ErrorKind, Result};
 
 const FILE: &str = "pools.toml";
@@ -26,19 +26,24 @@ impl StoreConfig {
     pub fn open(path: impl Into<PathBuf>) -> Result<StoreConfig> {
         let mut config = StoreConfig::new(path);
         for (name, spec) in pools(&config.path)? {
-            let storage = spec.open().map_err(|cause| {
-                let hint = cause.hint().map(str::to_owned);
-                let error = Error::new(cause.kind(), format!("pool {name}")).because(cause);
-                match hint {
-                    Some(hint) => error.way_out(hint),
-                    None => error,
-                }
-            })?;
+            let storage = open_pool(&config.path, &name, &spec)?.storage();
             let volume_size = spec.volume_size();
             config.pools.push(PoolConfig { name, storage, volume_size });
         }
         Ok(config)
     }
+}
+
+/// The media of a pool that a store remembers.
+pub fn open_pool(store: &Path, name: &str, spec: &PoolSpec) -> Result<Media> {
+    spec.open(name, &store.join("media")).map_err(|cause| {
+        let hint = cause.hint().map(str::to_owned);
+        let error = Error::new(cause.kind(), format!("pool {name}")).because(cause);
+        match hint {
+            Some(hint) => error.way_out(hint),
+            None => error,
+        }
+    })
 }
 
 /// The pools that a store remembers.

@@ -182,7 +182,10 @@ impl LoadedDrive {
             TapeRead::Filemark => Ok(Some(Vec::new())),
             TapeRead::Record(length) => {
                 record.truncate(length);
-                self.at = (length == self.record_length).then_some(1);
+                if length == self.record_length {
+                    self.kept.push_back((0, record.clone()));
+                    self.at = Some(1);
+                }
                 Ok(Some(record))
             }
         }

@@ -304,7 +304,7 @@ mod tests {
             }
         };
         assert_eq!(error.kind(), ErrorKind::Full);
-        assert_eq!(rooms.iter().filter(|room| **room == Room::Low).count(), 2, "{rooms:?}");
+        assert_eq!(rooms.iter().filter(|room| **room == Room::Low).count(), 1, "{rooms:?}");
     }
 
     #[test]

@@ -106,6 +106,8 @@ impl TapeStorage {
         self.unload(&mut library, drive)?;
         let known = library.cartridges.known.entry(barcode.to_owned()).or_default();
         (known.volume, known.records, known.problem) = (None, 0, None);
+        // From now on it is one of ours.
+        known.labels += 1;
         library.cartridges.save()
     }
 
@@ -231,7 +233,12 @@ impl TapeStorage {
             true => check_label(loaded, name),
             false => Ok(()),
         };
-        let done = checked.and_then(|()| what(loaded, known));
+        if let Err(error) = checked {
+            // Nobody is to find it in the drive and take it for the right one.
+            self.unload(&mut library, drive)?;
+            return Err(error);
+        }
+        let done = what(loaded, known);
         if let Err(error) = &done
             && error.kind() == ErrorKind::Io
         {
