@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for Size {
 
 /// A time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Time(pub(crate) Duration);
+pub struct Time(pub Duration);
 
 impl std::str::FromStr for Time {
     type Err = Error;

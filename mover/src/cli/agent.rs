@@ -169,7 +169,8 @@ pub(super) fn archive(
     let address = Address::parse(from)?;
     let name = command.name.clone().unwrap_or_else(|| address.name.clone());
     let job = AgentJob::Archive { name, reread: command.reread };
-    call(address, job, &command.to, global, cancel, console)
+    let to = command.to.as_deref().unwrap_or(std::path::Path::new(""));
+    call(address, job, to, global, cancel, console)
 }
 
 /// `mover restore STORE ARCHIVE --into mover://AGENT/SOURCE`.

@@ -13,22 +13,40 @@ use super::agent;
 use super::arguments::{Archive, FramingArgument, Global, VerifyArgument};
 use super::console::Console;
 use super::open::{access, ambient, cancel_on_signals, engine, has_passphrase, workers};
-use super::place::open_writer;
+use super::place::{Place, open_writer};
 use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{StateFolder, default_writer};
 use crate::net::state_folder;
+use crate::policy::{ArchivePolicy, Policy};
 use crate::session::board::{self, Notice};
 use crate::session::{
-    self, ArchiveConfig, ArchiveReport, Job, OneWay, Progress, RouteConfig, Source, StageSpec,
-    Watch, WriteAccess,
+    self, ArchiveConfig, ArchiveReport, Job, MappedRoutes, OneWay, Progress, RouteConfig, Router,
+    Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::{SourceConfig, raise_open_file_limit};
-use crate::store::{ReadStore, StoreConfig};
+use crate::store::{ReadStore, StoreConfig, remember_pools};
 use crate::units::show;
 
-pub(super) fn run(command: Archive, global: &Global, console: &Console) -> Result<Outcome> {
+pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> Result<Outcome> {
     raise_open_file_limit()?;
+    let policy = command.policy.as_deref().map(Policy::read).transpose()?;
+    if let Some(policy) = &policy {
+        take_from(policy, &mut command);
+    }
+    let to = command.to.clone().ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "no store is named")
+            .way_out("give --to, or store = in [archive]")
+    })?;
+    if command.paths.is_empty() && command.stdin.is_none() && command.from.is_none() {
+        return Err(Error::new(ErrorKind::Usage, "nothing to archive is named")
+            .way_out("give a PATH, or paths = in [archive]"));
+    }
+    if let Some(policy) = &policy
+        && let Place::Folder(folder) = Place::of(&to)?
+    {
+        remember_pools(&folder, policy.pools())?;
+    }
     check_sources(&command.paths)?;
     if let Some(from) = &command.from {
         let cancel = cancel_on_signals()?;
@@ -41,17 +59,14 @@ pub(super) fn run(command: Archive, global: &Global, console: &Console) -> Resul
     let volume_size = |config: &mut StoreConfig| {
         config.volume_size = command.volume_size.map_or(config.volume_size, |size| size.0);
     };
-    let mut writer = open_writer(&command.to, volume_size, &doing, global, &cancel, console)?;
+    let mut writer = open_writer(&to, volume_size, &doing, global, &cancel, console)?;
     let access = open_access(&*writer.store(), &command, global, &ambient)?;
     let engine = engine(console)?;
-    let config = config(&command)?;
+    let config = config(&command, policy.as_ref())?;
     let progress = Arc::new(Progress::default());
     let state = state_folder(None)?;
-    let notice = Notice {
-        kind: "archive",
-        archive: config.name.clone(),
-        store: command.to.display().to_string(),
-    };
+    let notice =
+        Notice { kind: "archive", archive: config.name.clone(), store: to.display().to_string() };
     let _posted = board::post(&state, notice, &progress, &cancel)?;
     let attached = match &command.attach {
         Some(name) => Some(board::wait_for_end(&state, name, &cancel)?),
@@ -63,7 +78,33 @@ pub(super) fn run(command: Archive, global: &Global, console: &Console) -> Resul
         session::archive(&ambient, &engine, &mut *writer, &access, &config, source, &watch)
     })?;
     tell(&report, console)?;
-    Ok(Outcome { faults: report.faults > 0, refused: report.held + report.stopped > 0 })
+    let faults = report.faults > 0 || !report.behind.is_empty();
+    Ok(Outcome { faults, refused: report.held + report.stopped > 0 })
+}
+
+/// What the command line does not say, the policy does.
+fn take_from(policy: &Policy, command: &mut Archive) {
+    let ArchivePolicy { store, name, paths, exclude, include, one_file_system, snoops, .. } =
+        &policy.archive;
+    if command.to.is_none() {
+        command.to.clone_from(store);
+    }
+    if command.name.is_none() {
+        command.name.clone_from(name);
+    }
+    if command.paths.is_empty() && command.stdin.is_none() && command.from.is_none() {
+        command.paths.clone_from(paths);
+    }
+    if !include.is_empty() {
+        // As in a gitignore file: everything is left out but folders, and what is named.
+        command.exclude.extend(["*".to_owned(), "!*/".to_owned()]);
+        command.exclude.extend(include.iter().map(|glob| format!("!{glob}")));
+    }
+    command.exclude.extend(exclude.iter().cloned());
+    command.one_file_system |= one_file_system;
+    if command.snoop.is_empty() {
+        command.snoop = snoops.iter().map(session::stage_of).collect();
+    }
 }
 
 /// A source that is not there is told before anything is opened or asked for.
@@ -102,7 +143,7 @@ fn name_of(command: &Archive) -> String {
     name.into_owned()
 }
 
-fn config(command: &Archive) -> Result<ArchiveConfig> {
+fn config(command: &Archive, policy: Option<&Policy>) -> Result<ArchiveConfig> {
     let name = name_of(command);
     if name.is_empty() || name.len() > format::limits::NAME_LENGTH_MAX {
         let message = format!("an archive cannot be named {name:?}");
@@ -118,22 +159,30 @@ fn config(command: &Archive) -> Result<ArchiveConfig> {
         [one] if one.component == "none" => Vec::new(),
         given => given.to_vec(),
     };
+    let default = RouteConfig {
+        stages: or_default(&command.stage, &["zstd"]),
+        chunk_length: usize::try_from(chunk_length).expect("checked to be small"),
+        framing: match command.framing {
+            FramingArgument::Each => Framing::Each,
+            FramingArgument::Run => Framing::Run,
+            FramingArgument::Both => Framing::Both,
+        },
+        ..RouteConfig::default()
+    };
+    let (routes, router): (_, Arc<dyn Router>) = match policy {
+        None => (vec![default], Arc::new(OneWay)),
+        Some(policy) => {
+            let mapped = MappedRoutes::new(policy, &name, ambient().clock.now(), default)?;
+            (mapped.routes().to_vec(), Arc::new(mapped))
+        }
+    };
     Ok(ArchiveConfig {
         name,
         reread: command.reread,
         dry_run: command.dry_run,
         rate_max: command.limit_rate.map(|size| size.0),
-        routes: vec![RouteConfig {
-            stages: or_default(&command.stage, &["zstd"]),
-            chunk_length: usize::try_from(chunk_length).expect("checked to be small"),
-            framing: match command.framing {
-                FramingArgument::Each => Framing::Each,
-                FramingArgument::Run => Framing::Run,
-                FramingArgument::Both => Framing::Both,
-            },
-            ..RouteConfig::default()
-        }],
-        router: Arc::new(OneWay),
+        routes,
+        router,
         dedupe: command.dedupe.clone(),
         snoops: or_default(&command.snoop, &["snoop-type", "snoop-yara"]),
         workers: workers(command.workers),

@@ -64,6 +64,7 @@ pub(crate) enum Command {
     Prune(Prune),
     Copy(Copy),
     Media(Media),
+    Policy(Policy),
     Key(Key),
     Serve(Serve),
     /// Show who this machine is to other movers
@@ -133,16 +134,21 @@ Examples:
   mover archive ~/src --to /backup/store --stage 'zstd={\"level\":9}'
   mover archive ~/src --to mover://nas/main             with another mover
   mover archive --from mover://laptop/home --to /backup/store
+  mover archive --policy home.toml                      what, where and how from one file
 
 One PATH that is a folder becomes the archive's root; several lie under their last names.
 Files that have not changed since the last archive of the same paths are not read again.")]
 pub(crate) struct Archive {
     /// What to archive
-    #[arg(value_hint = ValueHint::AnyPath, required_unless_present_any = ["stdin", "from"])]
+    #[arg(value_hint = ValueHint::AnyPath, required_unless_present_any = ["stdin", "from", "policy"])]
     pub(crate) paths: Vec<PathBuf>,
     /// The store
-    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
-    pub(crate) to: PathBuf,
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath,
+          required_unless_present = "policy")]
+    pub(crate) to: Option<PathBuf>,
+    /// Archive as a policy file says: its paths, its pools, its storage map
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
     /// Have another mover archive a source of its own into this store: mover://AGENT:PORT/SOURCE
     #[arg(long, value_name = "SOURCE", conflicts_with_all = ["paths", "stdin"])]
     pub(crate) from: Option<String>,
@@ -441,12 +447,76 @@ Examples:
         #[arg(long)]
         no_verify: bool,
     },
-    /// Make the catalog anew from the media alone
-    #[command(after_help = "Example:\n  mover media scan /backup/store")]
+    /// Ask all media what is on them, and make the catalog anew from that
+    #[command(after_help = "\
+Examples:
+  mover media scan /backup/store
+  mover media scan /new/store --policy home.toml --adopt    with nothing left but the media")]
     Scan {
         /// The store
         #[arg(value_hint = ValueHint::DirPath)]
         store: PathBuf,
+        /// Have the store remember the pools of a policy file first
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        policy: Option<PathBuf>,
+        /// Make the store's folder if it is lost: tapes, discs and objects alone are enough
+        #[arg(long)]
+        adopt: bool,
+    },
+    /// Let a cartridge be written, whatever is on it
+    #[command(after_help = "Example:\n  mover media label /backup/store tape --overwrite ARC007L6")]
+    Label {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// The pool
+        pool: String,
+        /// The barcode of the cartridge; all that is on it is lost
+        #[arg(long, value_name = "BARCODE")]
+        overwrite: String,
+    },
+}
+
+/// Policy files: is one right, and where would each file go?
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover policy new > home.toml                write a commented one
+  mover policy check home.toml                look for mistakes
+  mover policy explain home.toml              which rule, which stages, which pool, and why
+  mover policy explain home.toml ~/Pictures   of these alone")]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Write a commented policy to standard output
+    #[command(after_help = "Example:\n  mover policy new > home.toml")]
+    New,
+    /// Write the JSON Schema that editors check policies with
+    #[command(after_help = "Example:\n  mover policy schema > policy.schema.json")]
+    Schema,
+    /// Look for mistakes
+    #[command(after_help = "Example:\n  mover policy check home.toml")]
+    Check {
+        /// The policy
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Say which way each file would take, and why; writes nothing
+    #[command(after_help = "\
+Examples:
+  mover policy explain home.toml
+  mover policy explain home.toml ~/Pictures --json")]
+    Explain {
+        /// The policy
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Files and folders instead of those of the policy
+        #[arg(value_hint = ValueHint::AnyPath)]
+        paths: Vec<PathBuf>,
     },
 }
 

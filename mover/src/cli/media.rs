@@ -5,16 +5,17 @@ use std::path::Path;
 use serde_json::json;
 
 use super::Outcome;
-use super::arguments::{Media, MediaCommand};
+use super::arguments::{Media as Command, MediaCommand};
 use super::console::Console;
 use super::copy::copy;
 use super::place::{local, remember};
 use crate::error::{Error, ErrorKind, Result};
+use crate::media::{Media, tape::Place as Cartridged};
 use crate::session::{CopyConfig, CopySource};
-use crate::store::{Store, StoreWriter, VolumeRecord, rebuild};
+use crate::store::{Store, StoreWriter, VolumeRecord, open_pool, pools, rebuild};
 use crate::units::show;
 
-pub(super) fn run(command: Media, console: &Console) -> Result<Outcome> {
+pub(super) fn run(command: Command, console: &Console) -> Result<Outcome> {
     match command.command {
         MediaCommand::List { store, policy } => {
             if let Some(policy) = policy {
@@ -29,7 +30,16 @@ pub(super) fn run(command: Media, console: &Console) -> Result<Outcome> {
             let config = CopyConfig { pool: to_pool, verify: !no_verify };
             copy(&mut writer, &source, &config, console)
         }
-        MediaCommand::Scan { store } => scan(&store, console),
+        MediaCommand::Scan { store, policy, adopt } => {
+            if adopt {
+                make_folder(&store)?;
+            }
+            if let Some(policy) = policy {
+                remember(&store, &policy)?;
+            }
+            scan(&store, console)
+        }
+        MediaCommand::Label { store, pool, overwrite } => label(&store, &pool, &overwrite, console),
     }
 }
 
@@ -78,6 +88,7 @@ fn list(path: &Path, console: &Console) -> Result<Outcome> {
             console.document("volume", document)?;
         }
     }
+    list_cartridges(path, console)?;
     let faults = store.faults()?;
     for fault in &faults {
         console.line(&format!("  {fault}"))?;
@@ -85,7 +96,67 @@ fn list(path: &Path, console: &Console) -> Result<Outcome> {
     Ok(Outcome { faults: faults.iter().any(|fault| fault.is_loss()), refused: false })
 }
 
+/// The folder of a store of which nothing is left here.
+fn make_folder(store: &Path) -> Result<()> {
+    let volumes = store.join("volumes");
+    std::fs::create_dir_all(&volumes)
+        .map_err(|cause| Error::io("making the folder of a store", &volumes, cause))
+}
+
+fn label(store: &Path, pool: &str, barcode: &str, console: &Console) -> Result<Outcome> {
+    local(store, "labelling")?;
+    let specs = pools(store)?;
+    let spec = specs.get(pool).ok_or_else(|| {
+        let known: Vec<&str> = specs.keys().map(String::as_str).collect();
+        Error::new(ErrorKind::Missing, format!("the store has no pool {pool} besides its own"))
+            .way_out(format!("it has these: {}", known.join(", ")))
+    })?;
+    let Media::Tape(tape) = open_pool(store, pool, spec)? else {
+        let message = format!("pool {pool} has no cartridges");
+        return Err(Error::new(ErrorKind::Usage, message)
+            .way_out("only cartridges are labelled; other media need no label"));
+    };
+    tape.take_over(barcode)?;
+    console.line(&format!("{barcode} is blank, and belongs to pool {pool}"))?;
+    console.document("label", json!({ "barcode": barcode, "pool": pool }))?;
+    Ok(Outcome::default())
+}
+
+/// Cartridges that hold no volume, or that cannot be used.
+fn list_cartridges(path: &Path, console: &Console) -> Result<()> {
+    for (name, spec) in pools(path)? {
+        let Media::Tape(tape) = open_pool(path, &name, &spec)? else { continue };
+        for (barcode, known, place) in tape.cartridges()? {
+            let place = match place {
+                Cartridged::Drive(drive) => format!("drive {drive}"),
+                Cartridged::Slot => "at hand".to_owned(),
+                Cartridged::Shelf => "on a shelf".to_owned(),
+            };
+            let holds = match (&known.problem, &known.volume) {
+                (Some(problem), _) => problem.clone(),
+                (None, Some(volume)) => volume.clone(),
+                (None, None) => "blank".to_owned(),
+            };
+            let (loads, labels) = (known.loads, known.labels);
+            console.line(&format!(
+                "  {barcode:<12} {place:<10} loaded {loads} times, written anew {labels}  {holds}"
+            ))?;
+            let document = json!({
+                "barcode": barcode, "pool": name, "place": place, "volume": known.volume,
+                "loads": loads, "labels": labels, "problem": known.problem,
+            });
+            console.document("cartridge", document)?;
+        }
+    }
+    Ok(())
+}
+
 fn scan(path: &Path, console: &Console) -> Result<Outcome> {
+    for (name, spec) in pools(path)? {
+        if let Media::Tape(tape) = open_pool(path, &name, &spec)? {
+            tape.scan()?;
+        }
+    }
     let rebuilt = rebuild(&local(path, "scanning media")?)?;
     let (volumes, chunks) = (rebuilt.volumes, rebuilt.chunks);
     console.line(&format!("found {chunks} chunks on {volumes} volumes"))?;

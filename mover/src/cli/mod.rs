@@ -13,6 +13,7 @@ mod drop;
 mod prune;
 mod copy;
 mod media;
+mod policy;
 mod key;
 mod agent;
 mod serve;
@@ -94,6 +95,7 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Outcome> {
         Command::Drop(command) => drop::run(command, global, console),
         Command::Prune(command) => prune::run(&command, console),
         Command::Copy(command) => copy::run(&command, console),
+        Command::Policy(command) => policy::run(command, global, console),
         Command::Media(command) => media::run(command, console),
         Command::Key(command) => key::run(command, global, console),
         Command::Serve(command) => serve::run(&command, console),

@@ -8,12 +8,15 @@ use super::console::Console;
 use super::open::{ambient, cancel_on_signals};
 use super::place::local;
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::{Policy, Retention};
 use crate::session::{self, Keep, Progress, PruneConfig, PruneReport, Watch};
 use crate::store::StoreWriter;
 use crate::units::show;
 
 pub(super) fn run(command: &Prune, console: &Console) -> Result<Outcome> {
-    let path = command.store.clone().ok_or_else(|| {
+    let policy = command.policy.as_deref().map(Policy::read).transpose()?;
+    let named = policy.as_ref().and_then(|policy| policy.archive.store.clone());
+    let path = command.store.clone().or(named).ok_or_else(|| {
         Error::new(ErrorKind::Usage, "no store was named").way_out("name the store to prune")
     })?;
     let mut writer = StoreWriter::open(&local(&path, "pruning")?, "prune")?;
@@ -26,8 +29,8 @@ pub(super) fn run(command: &Prune, console: &Console) -> Result<Outcome> {
             yearly: command.keep_yearly,
             within: command.keep_within.map(|time| time.0),
         },
-        pools: BTreeMap::new(),
-        locked_for: BTreeMap::new(),
+        pools: retention(policy.as_ref(), keep),
+        locked_for: retention(policy.as_ref(), |kept| kept.locked_for),
         used_max: f64::from(command.used_max) / 100.0,
         dry_run: command.dry_run,
     };
@@ -38,6 +41,20 @@ pub(super) fn run(command: &Prune, console: &Console) -> Result<Outcome> {
         console.watch(&progress, || session::prune(&ambient(), &mut writer, &config, &watch))?;
     tell(&report, console)?;
     Ok(Outcome::default())
+}
+
+/// What a policy says of each pool that it says something of.
+fn retention<T>(
+    policy: Option<&Policy>,
+    what: impl Fn(&Retention) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let all = policy.into_iter().flat_map(|policy| &policy.retention);
+    all.filter_map(|(pool, retention)| Some((pool.clone(), what(retention)?))).collect()
+}
+
+fn keep(retention: &Retention) -> Option<Keep> {
+    let Retention { last, daily, weekly, monthly, yearly, within, .. } = *retention;
+    Some(Keep { last, daily, weekly, monthly, yearly, within })
 }
 
 fn tell(report: &PruneReport, console: &Console) -> Result<()> {

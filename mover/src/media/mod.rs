@@ -40,6 +40,6 @@ pub fn volume_number(file: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 #[cfg(test)]
 mod tests;

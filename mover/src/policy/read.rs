@@ -10,14 +10,25 @@ use crate::units::{Size, Time};
 
 /// A mistake, by file, line and column.
 pub(super) fn wrong(path: &Path, text: &str, cause: &toml::de::Error) -> Error {
-    let at = cause.span().map_or(0, |span| span.start).min(text.len());
-    let before = &text.as_bytes()[..at];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+    let (line, column) = place_of(text, cause.span().map_or(0, |span| span.start));
     let what = cause.message().replace('\n', "; ");
     Error::new(ErrorKind::Usage, format!("{}:{line}:{column}: {what}", path.display()))
-        .way_out("see docs/guide.md for what can stand in a policy file")
+        .way_out("see docs/policy.md for what can stand in a policy file")
+}
+
+/// Line and column of a byte, from 1.
+pub(super) fn place_of(text: &str, at: usize) -> (usize, usize) {
+    let before = &text.as_bytes()[..at.min(text.len())];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    (line, String::from_utf8_lossy(&before[start..]).chars().count() + 1)
+}
+
+/// A time that may be missing.
+pub(super) fn some_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
 }
 
 /// A size: bytes, or a number with a unit.

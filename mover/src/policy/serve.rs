@@ -5,10 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use toml::Spanned;
 
+use super::map::StorageMap;
 use super::read;
+use super::retention::Retention;
+use super::rules::{ArchivePolicy, Rule};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::PoolSpec;
+
+/// The pool in a store's own folder.
+pub(super) const HOME_POOL: &str = "default";
 
 /// A policy file.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +32,15 @@ pub struct Policy {
     /// The stores that are offered.
     #[serde(default)]
     stores: BTreeMap<String, StorePolicy>,
+    /// What is archived.
+    #[serde(default)]
+    pub archive: ArchivePolicy,
+    /// The storage map: the first rule that matches is taken.
+    #[serde(default)]
+    pub(super) rules: Vec<Spanned<Rule>>,
+    /// How long pools keep what is in them.
+    #[serde(default)]
+    pub retention: BTreeMap<String, Retention>,
     /// The pools of a store, besides the one in its own folder.
     #[serde(default)]
     pools: BTreeMap<String, PoolSpec>,
@@ -142,6 +158,7 @@ impl Policy {
     pub fn read(path: &Path) -> Result<Policy> {
         let text =
             std::fs::read_to_string(path).map_err(|cause| Error::io("reading", path, cause))?;
+        super::check::refuse(&text, path)?;
         let mut policy = Policy::parse(&text, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for store in policy.stores.values_mut() {
@@ -149,13 +166,21 @@ impl Policy {
         }
         let pools = std::mem::take(&mut policy.pools).into_iter();
         policy.pools = pools.map(|(name, pool)| (name, pool.below(folder))).collect();
+        for path in &mut policy.archive.paths {
+            *path = folder.join(&*path);
+        }
+        if let Some(store) = &mut policy.archive.store
+            && !store.to_string_lossy().contains("://")
+        {
+            *store = folder.join(&*store);
+        }
         for source in policy.sources.values_mut() {
             source.path = folder.join(&source.path);
         }
         Ok(policy)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Policy> {
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Policy> {
         let policy: Policy =
             toml::from_str(text).map_err(|cause| read::wrong(path, text, &cause))?;
         if policy.version != 1 {
@@ -183,6 +208,12 @@ impl Policy {
     /// A source by its name.
     pub fn source(&self, name: &str) -> Option<&SourcePolicy> {
         self.sources.get(name)
+    }
+
+    /// The storage map.
+    pub fn map(&self) -> Result<StorageMap> {
+        let rules: Vec<Rule> = self.rules.iter().map(|rule| rule.get_ref().clone()).collect();
+        StorageMap::new(&rules)
     }
 
     /// The pools.

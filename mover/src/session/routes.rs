@@ -79,7 +79,7 @@ pub struct ContentSoFar<'a> {
 /// Sends content on its ways: a storage map.
 pub trait Router: Send + Sync {
     /// Looks at an entry.
-    fn entry<'a>(&'a self, entry: &Entry) -> Box<dyn EntryRouter + 'a>;
+    fn entry(&self, entry: &Entry) -> Box<dyn EntryRouter>;
     /// A text that changes whenever its decisions may: an interrupted archive is not gone on with
     /// under other rules.
     fn fingerprint(&self) -> String;
@@ -87,7 +87,7 @@ pub trait Router: Send + Sync {
 
 /// Sends the content of one entry.
 pub trait EntryRouter {
-    /// The route of these bytes: a place in [`super::ArchiveConfig::routes`].
+    /// The route of these bytes, which come in order: a place in [`super::ArchiveConfig::routes`].
     fn route(&mut self, content: &ContentSoFar<'_>) -> u16;
 }
 
@@ -96,7 +96,7 @@ pub trait EntryRouter {
 pub struct OneWay;
 
 impl Router for OneWay {
-    fn entry<'a>(&'a self, _entry: &Entry) -> Box<dyn EntryRouter + 'a> {
+    fn entry(&self, _entry: &Entry) -> Box<dyn EntryRouter> {
         Box::new(OneWay)
     }
 

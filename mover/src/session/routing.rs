@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use format::{Entry, Finding, Verdict};
 
-use super::routes::{ContentSoFar, Router};
+use super::routes::{ContentSoFar, EntryRouter, Router};
 use crate::archive::{Part, Window};
 
 /// A snoop's answer for an entry that ends in the window.
@@ -15,8 +15,8 @@ pub(super) struct Routing {
     router: Arc<dyn Router>,
     /// Whether each route ends in secrecy.
     sealed: Vec<bool>,
-    /// The entry that is open, and the route that its last bytes took.
-    open: Option<(Box<Entry>, u16)>,
+    /// Of the entry that is open, and the route that its last bytes took.
+    open: Option<(Box<dyn EntryRouter>, u16)>,
 }
 
 impl Routing {
@@ -26,7 +26,7 @@ impl Routing {
 
     /// Goes on in an entry that an earlier session began.
     pub(super) fn resume(&mut self, entry: &Entry) {
-        self.open = Some((Box::new(entry.clone()), 0));
+        self.open = Some((self.router.entry(entry), 0));
     }
 
     /// Whether an entry without content, which is names alone, may lie in a chunk of this route:
@@ -40,11 +40,11 @@ impl Routing {
     pub(super) fn window(&mut self, window: &Window, answers: &[Answer]) -> Vec<Option<u16>> {
         let mut routes = vec![None; window.parts.len()];
         let (mut at, mut answers) = (0, answers.iter());
-        let mut begun = None;
+        let mut begun: Option<usize> = None;
         for (place, part) in window.parts.iter().enumerate() {
             match part {
                 Part::Begin { entry, .. } => {
-                    self.open = Some((entry.clone(), 0));
+                    self.open = Some((self.router.entry(entry), 0));
                     begun = Some(place);
                 }
                 Part::Data(piece) => {
@@ -71,17 +71,15 @@ impl Routing {
                 Part::Bare { .. } | Part::Unchanged { .. } => {}
             }
         }
-        if let Some(begun) = begun {
-            // Its content comes in the next window.
-            routes[begun] = Some(self.ask(&[], None));
-        }
+        // Where the content of the last entry comes in the next window, any route will do for its
+        // beginning that may name it.
         routes
     }
 
     fn ask(&mut self, bytes: &[u8], answer: Option<&Answer>) -> u16 {
-        let Some((entry, last)) = &mut self.open else { return 0 };
+        let Some((router, last)) = &mut self.open else { return 0 };
         let verdict = answer.map(|(verdict, findings)| (*verdict, findings.as_slice()));
-        let route = self.router.entry(entry).route(&ContentSoFar { bytes, verdict });
+        let route = router.route(&ContentSoFar { bytes, verdict });
         *last = route;
         route
     }

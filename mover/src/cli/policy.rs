@@ -1,0 +1,146 @@
+//! `mover policy`: is a policy right, and where would each file go?
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::Outcome;
+use super::arguments::{Global, Policy as Command, PolicyCommand};
+use super::console::Console;
+use super::open::{ambient, cancel_on_signals, engine};
+use super::place::{Place, open_store};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::Cancel;
+use crate::policy::{Policy, TEMPLATE, check};
+use crate::session::{
+    self, Explained, MappedRoutes, Progress, RouteConfig, StageSpec, Watch, stage_of,
+};
+use crate::source::{SourceConfig, raise_open_file_limit};
+use crate::units::show;
+
+/// What editors check policies with; `docs/policy.md` says how.
+const SCHEMA: &str = include_str!("../../../docs/policy.schema.json");
+
+pub(super) fn run(command: Command, global: &Global, console: &Console) -> Result<Outcome> {
+    match command.command {
+        PolicyCommand::New => print(TEMPLATE, console),
+        PolicyCommand::Schema => print(SCHEMA, console),
+        PolicyCommand::Check { file } => look(&file, console),
+        PolicyCommand::Explain { file, paths } => explain(&file, paths, global, console),
+    }
+}
+
+fn print(text: &str, console: &Console) -> Result<Outcome> {
+    for line in text.lines() {
+        console.line(line)?;
+    }
+    console.document("text", json!({ "text": text }))?;
+    Ok(Outcome::default())
+}
+
+fn look(file: &Path, console: &Console) -> Result<Outcome> {
+    let text = std::fs::read_to_string(file).map_err(|cause| Error::io("reading", file, cause))?;
+    let complaints = check(&text, file)?;
+    for complaint in &complaints {
+        let kind = if complaint.is_error { "error" } else { "warning" };
+        let (path, line, column) = (file.display(), complaint.line, complaint.column);
+        console.line(&format!("{path}:{line}:{column}: {kind}: {}", complaint.message))?;
+        console.line(&format!("  try: {}", complaint.way_out))?;
+        console.document("complaint", complaint)?;
+    }
+    let errors = complaints.iter().filter(|complaint| complaint.is_error).count();
+    if errors > 0 {
+        let message = format!("{} has {errors} errors", file.display());
+        return Err(Error::new(ErrorKind::Usage, message).way_out("mend what is told above"));
+    }
+    console.line(&format!("{} is right", file.display()))?;
+    Ok(Outcome { faults: !complaints.is_empty(), refused: false })
+}
+
+fn explain(
+    file: &Path,
+    paths: Vec<PathBuf>,
+    global: &Global,
+    console: &Console,
+) -> Result<Outcome> {
+    raise_open_file_limit()?;
+    let policy = Policy::read(file)?;
+    let archive = &policy.archive;
+    let name = archive.name.clone().unwrap_or_default();
+    let routes = MappedRoutes::new(&policy, &name, ambient().clock.now(), RouteConfig::default())?;
+    let snoops: Vec<StageSpec> = match &archive.snoops[..] {
+        [] => vec![StageSpec::new("snoop-type", "{}"), StageSpec::new("snoop-yara", "{}")],
+        [none] if none.component() == "none" => Vec::new(),
+        given => given.iter().map(stage_of).collect(),
+    };
+    let cancel = cancel_on_signals()?;
+    let encrypted = is_encrypted(archive.store.as_deref(), global, &cancel, console)?;
+    let source = SourceConfig {
+        roots: if paths.is_empty() { archive.paths.clone() } else { paths },
+        excludes: archive.exclude.clone(),
+        one_file_system: archive.one_file_system,
+        ..SourceConfig::default()
+    };
+    if source.roots.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "nothing to explain is named")
+            .way_out("give a PATH, or paths = in [archive]"));
+    }
+    let engine = engine(console)?;
+    let progress = Progress::default();
+    let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
+    let mut totals = std::collections::BTreeMap::<String, (u64, u64)>::new();
+    session::explain(&engine, &routes, &snoops, encrypted, &source, &watch, &mut |file| {
+        for way in &file.ways {
+            for pool in &way.pools {
+                let total = totals.entry(pool.clone()).or_default();
+                *total = (total.0 + way.bytes, total.1 + way.stored);
+            }
+        }
+        tell(file, console)
+    })?;
+    for (pool, (bytes, stored)) in totals {
+        console.line(&format!(
+            "pool {pool}: {} of content, about {} stored",
+            show(bytes),
+            show(stored)
+        ))?;
+        let document = json!({ "pool": pool, "bytes": bytes, "stored": stored });
+        console.document("total", document)?;
+    }
+    Ok(Outcome::default())
+}
+
+/// Whether the store has keys; one that cannot be asked is taken to have them.
+fn is_encrypted(
+    store: Option<&Path>,
+    global: &Global,
+    cancel: &Cancel,
+    console: &Console,
+) -> Result<bool> {
+    let Some(store) = store else { return Ok(true) };
+    if let Place::Folder(folder) = Place::of(store)?
+        && !folder.exists()
+    {
+        return Ok(true);
+    }
+    Ok(open_store(store, global, cancel, console)?.current_group()?.is_encrypted())
+}
+
+fn tell(file: &Explained, console: &Console) -> Result<()> {
+    console.document("file", file)?;
+    console.line(&file.path)?;
+    if let Some(verdict) = &file.verdict {
+        console.line(&format!("    {verdict}"))?;
+    }
+    for way in &file.ways {
+        let rule = way.rule.as_deref().unwrap_or("(no rule)");
+        let stages = if way.stages.is_empty() { "as it is".into() } else { way.stages.join(" > ") };
+        console.line(&format!(
+            "    {:>10}  {rule} ({})  {stages}  to {}",
+            show(way.bytes),
+            way.why.join(", "),
+            way.pools.join(" and "),
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! A policy's storage map as what a session works with: routes, and who sends content on them.
+
+use std::time::Duration;
+
+use format::{Entry, Finding, Framing, Timestamp, Verdict};
+
+use super::routes::{CIPHER, ContentSoFar, Encryption, EntryRouter, RouteConfig, Router};
+use super::stages::StageSpec;
+use crate::Result;
+use crate::policy::{
+    ContentFacts, ENCRYPT, EntryFacts, FramingText, Narrowed, Policy, Rule, StageText, StorageMap,
+};
+
+/// Bytes of an entry's beginning that are kept, for rules that look at them later.
+const HEAD_LENGTH: usize = 256 << 10;
+
+/// A storage map with its routes: the first is that of what no rule takes, each rule has one, and
+/// the last is where held entries go.
+#[derive(Clone, Debug)]
+pub struct MappedRoutes {
+    map: StorageMap,
+    archive: String,
+    now: Timestamp,
+    /// The route of held entries.
+    hold: Option<u16>,
+    routes: Vec<RouteConfig>,
+}
+
+impl MappedRoutes {
+    /// The routes of a policy, for an archive of this name. `default` is that of what no rule takes.
+    pub fn new(
+        policy: &Policy,
+        archive: &str,
+        now: Timestamp,
+        default: RouteConfig,
+    ) -> Result<MappedRoutes> {
+        let map = policy.map()?;
+        let mut routes = vec![default];
+        routes.extend(map.rules().map(route_of));
+        let hold = policy.archive.hold_pool.as_ref().map(|pool| {
+            let pools = vec![pool.get_ref().clone()];
+            routes.push(RouteConfig { pools, ..RouteConfig::default() });
+            u16::try_from(routes.len() - 1).expect("a policy is short")
+        });
+        Ok(MappedRoutes { map, archive: archive.to_owned(), now, hold, routes })
+    }
+
+    /// The routes.
+    pub fn routes(&self) -> &[RouteConfig] {
+        &self.routes
+    }
+
+    /// The map.
+    pub fn map(&self) -> &StorageMap {
+        &self.map
+    }
+
+    /// The route of held entries, where they have one.
+    pub fn hold(&self) -> Option<usize> {
+        self.hold.map(usize::from)
+    }
+
+    /// What the map has to know of an entry.
+    pub fn facts(&self, entry: &Entry) -> EntryFacts {
+        let age = self.now.seconds.saturating_sub(entry.mtime.seconds);
+        EntryFacts {
+            path: entry.path.clone(),
+            size: entry.size,
+            age: Duration::from_secs(u64::try_from(age).unwrap_or(0)),
+            uid: entry.uid,
+            archive: self.archive.clone(),
+        }
+    }
+}
+
+fn route_of(rule: &Rule) -> RouteConfig {
+    let default = RouteConfig::default();
+    let given = rule.stages.as_ref().map(|stages| stages.get_ref().as_slice());
+    let is_placed = given.is_some_and(|stages| stages.iter().any(|it| it.component() == ENCRYPT));
+    RouteConfig {
+        stages: given.map_or(default.stages, |stages| stages.iter().map(stage_of).collect()),
+        encryption: match (rule.encrypt, is_placed) {
+            (false, _) => Encryption::Never,
+            (true, true) => Encryption::Placed,
+            (true, false) => Encryption::Last,
+        },
+        pools: rule.pools.iter().map(|pool| pool.get_ref().clone()).collect(),
+        chunk_length: rule.chunk_size.as_ref().map_or(default.chunk_length, |size| {
+            usize::try_from(size.get_ref().0).expect("checked to be small")
+        }),
+        framing: match rule.framing {
+            FramingText::Each => Framing::Each,
+            FramingText::Run => Framing::Run,
+            FramingText::Both => Framing::Both,
+        },
+    }
+}
+
+/// A stage as a session knows it.
+pub fn stage_of(text: &StageText) -> StageSpec {
+    match text.component() {
+        ENCRYPT => StageSpec::new(CIPHER, &text.config()),
+        name => StageSpec::new(name, &text.config()),
+    }
+}
+
+impl Router for MappedRoutes {
+    fn entry(&self, entry: &Entry) -> Box<dyn EntryRouter> {
+        let narrowed = self.map.narrow(&self.facts(entry));
+        Box::new(MappedEntry { narrowed, hold: self.hold, head: Vec::new(), is_first: true })
+    }
+
+    fn fingerprint(&self) -> String {
+        format!("{:?}", self.map)
+    }
+}
+
+struct MappedEntry {
+    narrowed: Narrowed,
+    hold: Option<u16>,
+    head: Vec<u8>,
+    is_first: bool,
+}
+
+impl EntryRouter for MappedEntry {
+    fn route(&mut self, content: &ContentSoFar<'_>) -> u16 {
+        if let (Some((Verdict::Hold, _)), Some(hold), true) =
+            (content.verdict, self.hold, self.is_first)
+        {
+            return hold;
+        }
+        let tags: Option<Vec<String>> = content.verdict.map(|(_, findings)| tags(findings));
+        let head = match self.is_first {
+            true => content.bytes,
+            false => &self.head,
+        };
+        let facts = ContentFacts { head, part: content.bytes, tags: tags.as_deref() };
+        let choice = self.narrowed.route(&facts);
+        if self.is_first && content.verdict.is_none() && self.narrowed.asks_for_content() {
+            // It goes on in another window: later parts are asked about with the same beginning.
+            let length = content.bytes.len().min(HEAD_LENGTH);
+            self.head.extend_from_slice(&content.bytes[..length]);
+        }
+        self.is_first = false;
+        choice.rule.map_or(0, |rule| u16::try_from(rule + 1).expect("a policy is short"))
+    }
+}
+
+/// What rules can ask for of findings: their names, and with the component's name in front.
+pub(super) fn tags(findings: &[Finding]) -> Vec<String> {
+    let both = |finding: &Finding| {
+        [finding.name.clone(), format!("{}:{}", finding.component, finding.name)]
+    };
+    findings.iter().flat_map(both).collect()
+}
