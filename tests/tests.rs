@@ -55,5 +55,9 @@ mod kill_campaign;
 mod agent;
 // Other programs as head and tail; sessions seen and steered.
 mod unbound;
+// Tapes, a second disk, S3: written, spanned, killed, lost and found.
+mod media;
+// One policy file decides what goes where.
+mod policy;
 // Peers that mean harm.
 mod hostile_peer;

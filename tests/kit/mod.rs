@@ -7,6 +7,9 @@ pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod same;
 pub(crate) mod server;
+#[path = "../../mover/src/media/scsi/tests/kit.rs"]
+#[allow(dead_code, reason = "the tests of the devices use the rest")]
+pub(crate) mod tgt;
 pub(crate) mod tree;
 pub(crate) mod volume;
 

@@ -10,6 +10,7 @@ use super::map::StorageMap;
 use super::read::place_of;
 use super::rules::{Conditions, ENCRYPT, Rule, StageText};
 use super::serve::{HOME_POOL, Policy};
+use crate::media::MediumKind;
 use crate::{Error, ErrorKind, Result};
 
 /// A complaint.
@@ -69,6 +70,16 @@ impl Checker<'_> {
     fn pools(&mut self) {
         if let Some(pool) = &self.policy.archive.hold_pool {
             self.pool(pool);
+        }
+        for (name, spec) in self.policy.pools() {
+            // Others make a folder, or ask for a key pair, that this machine may not have.
+            if spec.kind() == MediumKind::Tape
+                && let Err(error) = spec.open(name, Path::new(""))
+            {
+                let at = self.text.find(&format!("[pools.{name}]")).unwrap_or(0);
+                let way_out = error.hint().unwrap_or("see docs/policy.md").to_owned();
+                self.complain(true, at..at, format!("pool {name}: {error}"), &way_out);
+            }
         }
         for name in self.policy.retention.keys() {
             if name != HOME_POOL && !self.policy.pools().contains_key(name) {

@@ -499,7 +499,7 @@ impl Run<'_> {
     ) -> Result<Fed> {
         let mut is_complete = false;
         match &mut resumed {
-            None => parts.packer.describe(&describe(&source))?,
+            None => {}
             Some(resumed) => {
                 let open = resumed.open.as_ref().map(OpenEntry::to_packer);
                 parts.packer.resume(
@@ -512,7 +512,8 @@ impl Run<'_> {
             }
         }
         let (observer, progress) = (self.watch.observer, self.watch.progress);
-        let mut head = Head::new(parts, meters, observer, progress);
+        let description = resumed.is_none().then(|| describe(&source));
+        let mut head = Head::new(parts, meters, observer, progress, description);
         let (mut from, mut number, mut link_entries) = (WalkFrom::Start, 0, Vec::new());
         if let Some(mut resumed) = resumed {
             from = resumed.walk_from();

@@ -71,6 +71,8 @@ pub(super) struct Head<'a, K> {
     pub(super) window: Window,
     open: Option<(u64, Box<Entry>)>,
     links: HashMap<u64, Linked>,
+    /// What is said of the archive itself, until it is written.
+    description: Option<Options>,
     cuts: Vec<Cut>,
     identities: Vec<Option<BlockIdentity>>,
     /// The path of an entry that is read anew, and was begun by an earlier session.
@@ -84,6 +86,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         meters: &'a HeadMeters,
         observer: &'a dyn Observer,
         progress: &'a Progress,
+        description: Option<Options>,
     ) -> Head<'a, K> {
         let window = Window::new(WINDOW_LENGTH + parts.cutter.block_length_max());
         Head {
@@ -94,6 +97,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             window,
             open: None,
             links: HashMap::new(),
+            description,
             cuts: Vec::new(),
             identities: Vec::new(),
             restarted: None,
@@ -172,6 +176,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         mut self,
     ) -> Result<(ArchiveReport, StretchSink, Needs, Vec<format::Withheld>, JournalReader)> {
         self.work()?;
+        self.describe(&[])?;
         self.tell_journal();
         self.report.deduplicated_bytes += self.parts.packer.deduplicated_length();
         let (mut sink, needs, withheld) = self.parts.packer.finish()?;
@@ -322,6 +327,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let mut verdicts = verdicts.into_iter();
         let mut rest = bytes;
         let (mut left_at, mut seen) = (0, 0);
+        self.describe(routes)?;
         for (part, route) in parts.into_iter().zip(routes) {
             match route {
                 Some(route) => self.parts.packer.turn_to(*route)?,
@@ -363,6 +369,16 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         }
         self.identities = identities;
         Ok((rest.len(), left_at, seen))
+    }
+
+    /// The first thing in an archive; it goes the way of the first content, so that a medium that
+    /// has all of that has this too.
+    fn describe(&mut self, routes: &[Option<u16>]) -> Result<()> {
+        let Some(description) = self.description.take() else { return Ok(()) };
+        let first = routes.iter().flatten().next().copied().unwrap_or(0);
+        let route = if self.parts.routing.may_name(first) { first } else { 0 };
+        self.parts.packer.turn_to(route)?;
+        self.parts.packer.describe(&description)
     }
 
     fn pack_piece<'c>(

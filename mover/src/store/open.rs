@@ -169,10 +169,16 @@ pub(super) fn look_at(config: &StoreConfig) -> Result<()> {
         return Err(no_store());
     }
     let is_volume = |name: &String| volume_number(name).is_some();
-    match config.storage().list()?.iter().any(is_volume) {
-        true => Ok(()),
-        false => Err(no_store()),
+    if config.storage().list()?.iter().any(is_volume) {
+        return Ok(());
     }
+    for pool in &config.pools {
+        // The home pool is lost; the others are enough.
+        if pool.storage.list()?.iter().any(is_volume) {
+            return Ok(());
+        }
+    }
+    Err(no_store())
 }
 
 fn parent(path: &Path) -> PathBuf {

@@ -66,6 +66,8 @@ pub fn pools(store: &Path) -> Result<BTreeMap<String, PoolSpec>> {
 pub fn remember_pools(store: &Path, specs: &BTreeMap<String, PoolSpec>) -> Result<()> {
     let mut known = pools(store)?;
     for (name, spec) in specs {
+        // What cannot be opened is not remembered: it would stand in the way of everything.
+        open_pool(store, name, spec)?;
         if name == HOME_POOL {
             let message = format!("a pool cannot be called {HOME_POOL}");
             return Err(Error::new(ErrorKind::Usage, message)

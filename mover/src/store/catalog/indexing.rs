@@ -103,6 +103,11 @@ impl<'c> Indexing<'c> {
         )
     }
 
+    /// A volume is not written any more.
+    pub(in crate::store) fn close(&self, number: u32) -> Result<()> {
+        self.execute("UPDATE volumes SET closed = 1 WHERE number = ?1", [number])
+    }
+
     pub(in crate::store) fn fault(&self, fault: &Fault) -> Result<()> {
         let Fault { volume, offset, length, kind } = fault;
         self.execute(

@@ -119,7 +119,7 @@ fn a_full_disk_at_any_operation_is_named_and_loses_nothing() {
         let Some(error) = error else { continue };
         assert_eq!(error.kind(), ErrorKind::Full, "{error}");
         let text = error.to_string();
-        assert!(text.starts_with("disk full while writing volume 0000000"), "{text}");
+        assert!(text.starts_with("no room while writing volume 0000000"), "{text}");
         assert!(text.contains("bytes were not acknowledged"), "{text}");
         assert_eq!(error.hint(), Some("free some space and run the same command again"));
         rig.storage.free();

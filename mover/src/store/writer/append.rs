@@ -45,7 +45,7 @@ impl StoreWriter {
         let session = self.session_mut(&header.session)?;
         session.archives.retain(|begun| begun.archive != header.archive);
         session.archives.push(header.clone());
-        let subject = Subject { archive: Some(header.archive), run: None };
+        let subject = Subject { archive: Some(header.archive), ..Subject::default() };
         self.put(Some(header.session), subject, &[HOME], Vec::new()).map(drop)
     }
 
@@ -61,8 +61,8 @@ impl StoreWriter {
         let chunk = header.chunk;
         assert_eq!(chunk, footer.chunk, "a chunk's header and footer name the same chunk");
         self.begun_archive(&header.session, &chunk.archive)?;
-        let (run, pools) = match &header.context {
-            ContextPlace::Here(context) => (None, self.route(context)?),
+        let (run, pools, chain) = match &header.context {
+            ContextPlace::Here(context) => (None, self.route(context)?, context.chain.clone()),
             ContextPlace::Run(number) => {
                 let first = format::ChunkId { number: *number, ..chunk };
                 let session = self.session_mut(&header.session)?;
@@ -71,7 +71,7 @@ impl StoreWriter {
                     return Err(Error::new(ErrorKind::Usage, message));
                 };
                 let context = run.context.clone();
-                (Some(first), self.route(&context)?)
+                (Some(first), self.route(&context)?, context.chain)
             }
         };
         let pools = self.lacking_pools(&chunk, pools)?;
@@ -86,7 +86,7 @@ impl StoreWriter {
         let (volume, offset) = (0, 0);
         let place = ChunkPlace { chunk, kind, session, volume, offset, length, footer_length };
         let head = head.change(Change::Chunk(place, footer.blocks.clone()));
-        let subject = Subject { archive: Some(chunk.archive), run };
+        let subject = Subject { archive: Some(chunk.archive), run, chain: &chain };
         let written = self.put(Some(header.session), subject, &pools, vec![head, tail])?;
         self.appended.chunks += 1;
         for pool in written {
@@ -108,7 +108,8 @@ impl StoreWriter {
         session.runs.retain(|run| run.first != header.first);
         session.runs.push(header.clone());
         let pools = self.route(&header.context)?;
-        let subject = Subject { archive: Some(archive), run: Some(header.first) };
+        let chain = &header.context.chain;
+        let subject = Subject { archive: Some(archive), run: Some(header.first), chain };
         self.put(Some(header.session), subject, &pools, Vec::new()).map(drop)
     }
 
@@ -122,7 +123,8 @@ impl StoreWriter {
         let piece = Piece::new(FrameKind::RunFooter, body);
         let piece = piece.change(Change::Run(footer.header.clone()));
         let pools = self.route(&footer.header.context)?;
-        let subject = Subject { archive: Some(first.archive), run: Some(first) };
+        let subject =
+            Subject { archive: Some(first.archive), run: Some(first), ..Subject::default() };
         self.put(Some(session), subject, &pools, vec![piece])?;
         self.session_mut(&session)?.runs.retain(|run| run.first != first);
         Ok(())
@@ -142,7 +144,7 @@ impl StoreWriter {
             piece.change(Change::ArchiveEnd(footer.clone()))
         };
         let pools = self.pools_of(&footer.archive)?;
-        let subject = Subject { archive: Some(footer.archive), run: None };
+        let subject = Subject { archive: Some(footer.archive), ..Subject::default() };
         self.put(Some(footer.session), subject, &pools, vec![piece(), piece()])?;
         let session = self.session_mut(&footer.session)?;
         session.archives.retain(|header| header.archive != footer.archive);
@@ -262,7 +264,7 @@ impl StoreWriter {
     pub(super) fn put(
         &mut self,
         session: Option<SessionId>,
-        subject: Subject,
+        subject: Subject<'_>,
         pools: &[usize],
         pieces: Vec<Piece<'_>>,
     ) -> Result<Vec<usize>> {
@@ -276,9 +278,11 @@ impl StoreWriter {
             match put {
                 Ok(()) => written.push(*pool),
                 Err(error) if *pool == HOME || self.lanes[*pool].is_needed => {
+                    self.close_full(*pool, &error)?;
                     return Err(self.poison(error));
                 }
                 Err(error) => {
+                    self.close_full(*pool, &error)?;
                     self.leave_behind(*pool, &error);
                     failure = Some(error);
                 }
@@ -297,7 +301,7 @@ impl StoreWriter {
     fn try_put(
         &mut self,
         session: Option<SessionId>,
-        subject: Subject,
+        subject: Subject<'_>,
         pool: usize,
         pieces: &[Piece<'_>],
     ) -> Result<()> {
@@ -308,7 +312,8 @@ impl StoreWriter {
             let begun = session.and_then(|session| {
                 self.sessions.iter().find(|begun| begun.header.session == session)
             });
-            let headers = begun.map_or(Vec::new(), |begun| begun.introduce(subject, &volume));
+            let headers =
+                begun.map_or(Vec::new(), |begun| begun.introduce(subject, &volume, pool == HOME));
             let length_max = self.length_max(pool, &volume);
             let parts: Vec<_> = headers.iter().chain(pieces).map(Piece::parts).collect();
             let before = volume.writer.length();

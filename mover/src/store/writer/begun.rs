@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use format::{ArchiveHeader, ArchiveId, ChunkId, Component, FrameKind, RunHeader, SessionHeader};
+use format::{
+    ArchiveHeader, ArchiveId, ChunkId, Component, Digest, FrameKind, RunHeader, SessionHeader,
+};
 
 use super::piece::Piece;
 use super::volume::{Introduced, OpenVolume};
@@ -26,10 +28,12 @@ pub(super) struct BegunComponent {
 
 /// What the frames to come belong to.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Subject {
+pub(super) struct Subject<'a> {
     pub(super) archive: Option<ArchiveId>,
     /// The first chunk of a run that is open.
     pub(super) run: Option<ChunkId>,
+    /// Places in the session's table of what they are decoded with.
+    pub(super) chain: &'a [u16],
 }
 
 impl BegunSession {
@@ -63,27 +67,42 @@ impl BegunSession {
     }
 
     /// The headers that have to stand on this volume before anything of `subject`, and do not.
-    pub(super) fn introduce(&self, subject: Subject, volume: &OpenVolume) -> Vec<Piece<'_>> {
+    ///
+    /// The home pool has all components; another one those that its chunks are decoded with.
+    pub(super) fn introduce(
+        &self,
+        subject: Subject<'_>,
+        volume: &OpenVolume,
+        is_home: bool,
+    ) -> Vec<Piece<'_>> {
         let mut pieces = Vec::new();
         let session = self.header.session;
         if !volume.introduced.contains(&Introduced::Session(session)) {
             let piece = Piece::new(FrameKind::SessionHeader, &self.body[..]);
             pieces.push(piece.change(Change::Session(self.header.clone())));
-            let mut written = Vec::new();
-            for BegunComponent { component, bytes } in &self.components {
-                let digest = component.digest;
-                // One component may stand in the table with several configurations.
-                if volume.components.contains(&digest) || written.contains(&digest) {
-                    continue;
-                }
-                written.push(digest);
-                let mut body = Vec::new();
-                component.encode(&mut body);
-                let piece = Piece::new(FrameKind::Component, body).payload(&bytes[..]);
-                let length = piece.length();
-                let change = Change::Component { digest, volume: 0, offset: 0, length };
-                pieces.push(piece.change(change));
+        }
+        let entries = self.header.components.iter().enumerate();
+        let needed: Vec<Digest> = entries
+            .filter(|(place, _)| {
+                is_home || subject.chain.iter().any(|it| usize::from(*it) == *place)
+            })
+            .map(|(_, entry)| entry.digest)
+            .collect();
+        let mut written = Vec::new();
+        for BegunComponent { component, bytes } in &self.components {
+            let digest = component.digest;
+            // One component may stand in the table with several configurations.
+            let is_there = volume.components.contains(&digest) || written.contains(&digest);
+            if is_there || !needed.contains(&digest) {
+                continue;
             }
+            written.push(digest);
+            let mut body = Vec::new();
+            component.encode(&mut body);
+            let piece = Piece::new(FrameKind::Component, body).payload(&bytes[..]);
+            let length = piece.length();
+            let (volume, offset) = (0, 0);
+            pieces.push(piece.change(Change::Component { digest, volume, offset, length }));
         }
         let archive = subject.archive.and_then(|archive| self.archive(&archive));
         if let Some(header) = archive

@@ -2,9 +2,10 @@
 
 use super::StoreWriter;
 use super::lane::{HOME, Lane};
+use crate::media::MediumKind;
 use crate::store::failpoint::{self, reach};
 use crate::store::record::Acknowledged;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Blocks that wait for a commit, at most: they are held in memory.
 const WAITING_BLOCKS_MAX: usize = 256 << 10;
@@ -80,8 +81,23 @@ impl StoreWriter {
         if pool == HOME || self.lanes[pool].is_needed {
             return Err(error);
         }
+        self.close_full(pool, &error)?;
         self.leave_behind(pool, &error);
         Ok(())
+    }
+
+    /// A medium that is full without having warned is not written again: the next session goes on
+    /// with another one.
+    pub(super) fn close_full(&mut self, pool: usize, error: &Error) -> Result<()> {
+        let kind = self.store.shelf.traits(pool).kind;
+        let number = self.lanes[pool].volume.as_ref().map(|volume| volume.number);
+        let (ErrorKind::Full, Some(number)) = (error.kind(), number) else { return Ok(()) };
+        if matches!(kind, MediumKind::Disk | MediumKind::Object) {
+            return Ok(());
+        }
+        let indexing = self.catalog.begin()?;
+        indexing.close(number)?;
+        indexing.commit()
     }
 
     /// Nothing is written to the pool any more; what it was not yet promised is forgotten.

