@@ -331,3 +331,49 @@ print(out[:8].hex(), out.count(b'a sentence that is easy to find on a tape'))";
     let said = output_of(python.arg("-c").arg(script).arg(machine.path("tapes/T1.tap")));
     assert_eq!(said.trim(), "19d11fa5cbf2a382 1");
 }
+
+#[test]
+fn an_archive_spans_two_discs_and_survives_kills() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    for number in 0..10 {
+        tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
+    }
+    let file = policy(
+        &machine,
+        "[pools.disc]\nkind = \"optical\"\nfolder = \"discs\"\ndiscs = [\"D1\", \"D2\", \"D3\"]\n\
+         capacity = \"20M\"\nsession-size = \"4M\"\n\
+         [[rules]]\nname = \"all\"\nstages = []\npools = [\"disc\"]\n",
+    );
+    for milliseconds in [250, 500, 900] {
+        let mut child = machine.spawn(args!["archive", "--policy", file, "--limit-rate", "10M"]);
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        let _ = child.kill();
+        drop(machine::wait(child));
+    }
+    machine.ok(args!["archive", "--policy", file]);
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+    machine.ok(args!["verify", store, "--read"]);
+    let images = std::fs::read_dir(machine.path("discs")).expect("discs").count();
+    assert!(images >= 2, "{images}");
+
+    // The discs mount anywhere: another program reads their files, which together are the volume.
+    let into = machine.make_folder("by bsdtar");
+    let mut bsdtar = tool("bsdtar", "libarchive-tools");
+    output_of(bsdtar.arg("-xf").arg(machine.path("discs/D1.iso")).arg("-C").arg(&into));
+    let volume = std::fs::read_dir(into.join("mover")).expect("a folder").next();
+    let mut parts: Vec<PathBuf> = std::fs::read_dir(volume.expect("a volume").expect("one").path())
+        .expect("parts")
+        .map(|part| part.expect("a part").path())
+        .collect();
+    parts.sort();
+    let bytes: Vec<u8> =
+        parts.iter().flat_map(|part| std::fs::read(part).expect("a part")).collect();
+    let frames = crate::kit::volume::frames(&bytes);
+    assert!(frames.iter().any(|frame| frame.kind() == format::FrameKind::ChunkHeader));
+
+    // And alone they are enough.
+    std::fs::remove_dir_all(&store).expect("the store is lost");
+    machine.ok(args!["media", "scan", store, "--policy", file, "--adopt"]);
+    assert_same(&source, &machine.restore(&store, "a", "from discs alone"));
+}

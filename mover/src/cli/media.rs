@@ -153,8 +153,11 @@ fn list_cartridges(path: &Path, console: &Console) -> Result<()> {
 
 fn scan(path: &Path, console: &Console) -> Result<Outcome> {
     for (name, spec) in pools(path)? {
-        if let Media::Tape(tape) = open_pool(path, &name, &spec)? {
-            tape.scan()?;
+        match open_pool(path, &name, &spec)? {
+            Media::Tape(tape) => tape.scan()?,
+            Media::Disc(discs) => discs.scan()?,
+            // What they hold can be listed at any time.
+            Media::Disk(_) | Media::Object(_) => {}
         }
     }
     let rebuilt = rebuild(&local(path, "scanning media")?)?;

@@ -7,6 +7,7 @@
 // In suggested reading order.
 mod storage;
 mod disk;
+pub mod disc;
 pub mod object;
 pub mod scsi;
 pub mod tape;

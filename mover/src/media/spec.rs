@@ -6,6 +6,7 @@ use std::sync::Arc;
 use globset::{Glob, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::disc::{DiscConfig, DiscStorage};
 use super::object::{ObjectConfig, ObjectStorage};
 use super::tape::{ChangerLoader, FolderLoader, Loader, TapeConfig, TapeStorage};
 use super::{DiskStorage, MediumKind, Storage};
@@ -53,6 +54,22 @@ pub enum PoolSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         record_size: Option<Size>,
     },
+    /// Discs that are written once: images that grow by disc sessions.
+    Optical {
+        /// The folder of the images.
+        folder: PathBuf,
+        /// Names of discs, in the order in which they are used.
+        discs: Vec<String>,
+        /// Bytes of a disc; those of a DVD+R where nothing is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        capacity: Option<Size>,
+        /// Bytes that are burned at once, if no session ends before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session_size: Option<Size>,
+        /// Where what is to be burned waits; the store's folder where nothing is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spool: Option<PathBuf>,
+    },
     /// An S3-compatible store. The key pair comes from `AWS_ACCESS_KEY_ID` and
     /// `AWS_SECRET_ACCESS_KEY`, and is never written down.
     Object {
@@ -83,6 +100,11 @@ pub enum PoolSpec {
 const RECORD_LENGTH: u64 = 256 << 10;
 /// The shortest and the longest that drives and SIMH take.
 const RECORD_LENGTHS: std::ops::RangeInclusive<u64> = 512..=8 << 20;
+/// Bytes of a DVD+R of one layer.
+const DISC_CAPACITY: u64 = 4_700_372_992;
+/// Bytes that are burned at once, where nothing else is said: each disc session costs about one
+/// MiB.
+const SESSION_LENGTH: u64 = 256 << 20;
 /// Bytes of a cartridge that is a file, where nothing else is said.
 const CARTRIDGE_CAPACITY: u64 = 16 << 30;
 
@@ -92,6 +114,7 @@ impl PoolSpec {
         match self {
             PoolSpec::Disk { .. } => MediumKind::Disk,
             PoolSpec::Tape { .. } => MediumKind::Tape,
+            PoolSpec::Optical { .. } => MediumKind::Optical,
             PoolSpec::Object { .. } => MediumKind::Object,
         }
     }
@@ -102,8 +125,8 @@ impl PoolSpec {
             PoolSpec::Disk { volume_size, .. } | PoolSpec::Object { volume_size, .. } => {
                 volume_size.map_or(1 << 30, |size| size.0)
             }
-            // A cartridge holds one volume, however long it is.
-            PoolSpec::Tape { .. } => u64::MAX,
+            // A cartridge or disc holds one volume, however long it is.
+            PoolSpec::Tape { .. } | PoolSpec::Optical { .. } => u64::MAX,
         }
     }
 
@@ -118,6 +141,10 @@ impl PoolSpec {
         match &mut self {
             PoolSpec::Disk { path, .. } => absolute(path),
             PoolSpec::Tape { folder, .. } => folder.iter_mut().for_each(absolute),
+            PoolSpec::Optical { folder, spool, .. } => {
+                absolute(folder);
+                spool.iter_mut().for_each(absolute);
+            }
             PoolSpec::Object { .. } => {}
         }
         self
@@ -133,6 +160,19 @@ impl PoolSpec {
                 Ok(Media::Disk(DiskStorage::new(path)))
             }
             PoolSpec::Tape { .. } => self.open_tape(name, state).map(Media::Tape),
+            PoolSpec::Optical { folder, discs, capacity, session_size, spool } => {
+                let spool = spool.clone().unwrap_or_else(|| state.join(format!("{name}-spool")));
+                std::fs::create_dir_all(&spool)
+                    .map_err(|cause| Error::io("making the spool of a pool", &spool, cause))?;
+                Ok(Media::Disc(DiscStorage::new(DiscConfig {
+                    pool: name.to_owned(),
+                    folder: folder.clone(),
+                    discs: discs.clone(),
+                    capacity: capacity.map_or(DISC_CAPACITY, |size| size.0),
+                    session_length: session_size.map_or(SESSION_LENGTH, |size| size.0),
+                    spool,
+                })?))
+            }
             PoolSpec::Object {
                 endpoint, bucket, prefix, region, part_size, allow_http, ..
             } => {
@@ -210,6 +250,8 @@ pub enum Media {
     Disk(DiskStorage),
     /// Cartridges.
     Tape(TapeStorage),
+    /// Discs.
+    Disc(DiscStorage),
     /// Objects.
     Object(ObjectStorage),
 }
@@ -220,6 +262,7 @@ impl Media {
         match self {
             Media::Disk(storage) => Arc::new(storage.clone()),
             Media::Tape(storage) => Arc::new(storage.clone()),
+            Media::Disc(storage) => Arc::new(storage.clone()),
             Media::Object(storage) => Arc::new(storage.clone()),
         }
     }

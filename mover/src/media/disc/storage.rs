@@ -73,7 +73,8 @@ impl DiscStorage {
         match std::fs::read_dir(folder) {
             Ok(entries) => {
                 for entry in entries {
-                    let entry = entry.map_err(|cause| Error::io("reading folder", folder, cause))?;
+                    let entry =
+                        entry.map_err(|cause| Error::io("reading folder", folder, cause))?;
                     let name = entry.file_name().into_string().unwrap_or_default();
                     names.extend(name.strip_suffix(".iso").map(str::to_owned));
                 }
@@ -144,7 +145,13 @@ impl DiscStorage {
 
     /// Looks whether the spool stands on the disc already, and right: then it is a part of the
     /// volume. A kill may have come between burning and remembering.
-    fn take_up(&self, volume: &mut DiscVolume, name: &str, spool: &Path, length: u64) -> Result<bool> {
+    fn take_up(
+        &self,
+        volume: &mut DiscVolume,
+        name: &str,
+        spool: &Path,
+        length: u64,
+    ) -> Result<bool> {
         let image = self.image(&volume.disc);
         let here = |part: &super::state::Part| {
             part.volume == name
@@ -209,8 +216,9 @@ impl Storage for DiscStorage {
                 foreign.push(disc.clone());
                 continue;
             }
-            std::fs::create_dir_all(&self.config.folder)
-                .map_err(|cause| Error::io("making the folder of discs", &self.config.folder, cause))?;
+            std::fs::create_dir_all(&self.config.folder).map_err(|cause| {
+                Error::io("making the folder of discs", &self.config.folder, cause)
+            })?;
             let volume = DiscVolume { disc: disc.clone(), ..DiscVolume::default() };
             discs.volumes.insert(name.to_owned(), volume);
             discs.save()?;
@@ -273,7 +281,8 @@ struct DiscFile {
 impl DiscFile {
     fn open(storage: &DiscStorage, name: &str) -> Result<DiscFile> {
         let path = storage.spool(name);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(|cause| Error::io("opening spool", &path, cause))?;
         let (burned, spooled) = (storage.volume(name)?.burned(), storage.spooled(name)?);
         Ok(DiscFile { storage: storage.clone(), name: name.to_owned(), file, burned, spooled })
@@ -298,7 +307,8 @@ impl AppendFile for DiscFile {
         self.spooled += bytes.len() as u64;
         let sessions = self.storage.volume(&self.name)?.segments.len() as u64 + 1;
         let taken = self.length() + sessions * SESSION_OVERHEAD;
-        match taken + RESERVE.min(self.storage.config.capacity / 4) >= self.storage.config.capacity {
+        match taken + RESERVE.min(self.storage.config.capacity / 4) >= self.storage.config.capacity
+        {
             true => Ok(Room::Low),
             false => Ok(Room::Ample),
         }

@@ -5,9 +5,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::{DiscConfig, DiscStorage};
+use crate::ErrorKind;
 use crate::media::conformance::{self, bytes};
 use crate::media::{Room, Storage};
-use crate::ErrorKind;
 
 fn pool(folder: &Path, capacity: u64) -> DiscStorage {
     let config = DiscConfig {
@@ -28,7 +28,8 @@ fn extracted(image: &Path) -> Vec<u8> {
     let done = Command::new("bsdtar").arg("-xf").arg(image).arg("-C").arg(folder.path()).status();
     assert!(done.unwrap().success(), "bsdtar reads the disc");
     let volume = folder.path().join("mover/00000001.volume");
-    let mut parts: Vec<_> = std::fs::read_dir(volume).unwrap().map(|it| it.unwrap().path()).collect();
+    let mut parts: Vec<_> =
+        std::fs::read_dir(volume).unwrap().map(|it| it.unwrap().path()).collect();
     parts.sort();
     parts.iter().flat_map(|part| std::fs::read(part).unwrap()).collect()
 }

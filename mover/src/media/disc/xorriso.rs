@@ -55,7 +55,15 @@ fn start(image: &Path, how: &str) -> Command {
     let mut device = std::ffi::OsString::from("stdio:");
     device.push(image);
     let mut command = Command::new("xorriso");
-    command.args(["-no_rc", "-pkt_output", "off", "-report_about", "WARNING", "-abort_on", "FATAL"]);
+    command.args([
+        "-no_rc",
+        "-pkt_output",
+        "off",
+        "-report_about",
+        "WARNING",
+        "-abort_on",
+        "FATAL",
+    ]);
     command.arg("-return_with").args(["SORRY", "32", how]).arg(device);
     command
 }
@@ -77,7 +85,8 @@ fn run(mut command: Command, image: &Path, doing: &str) -> Result<String> {
     let said = said.lines().rev().find(|line| line.contains("FAILURE") || line.contains("SORRY"));
     let said = said.unwrap_or("xorriso did not say why").trim();
     let message = format!("{doing} disc {}: {said}", image.display());
-    Err(Error::new(ErrorKind::Io, message).way_out("look at the disc; what was to be burned is kept"))
+    Err(Error::new(ErrorKind::Io, message)
+        .way_out("look at the disc; what was to be burned is kept"))
 }
 
 #[cfg(test)]
