@@ -377,3 +377,52 @@ fn an_archive_spans_two_discs_and_survives_kills() {
     machine.ok(args!["media", "scan", store, "--policy", file, "--adopt"]);
     assert_same(&source, &machine.restore(&store, "a", "from discs alone"));
 }
+
+/// Not a test but a measurement: `cargo test --release -- --ignored --nocapture keeps_the_drive`.
+#[test]
+#[ignore = "it measures, and takes a quiet machine"]
+fn streaming_to_a_tape_keeps_the_drive_busy() {
+    use mover::media::scsi::TapeDrive;
+    use mover::media::tape::TapeDevice;
+    const RECORD: usize = 256 << 10;
+    const RECORDS: usize = 2048;
+    let tgt = Tgt::library(3, 4000);
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("noise"), 1, RECORD * RECORDS);
+    let text = "[[rules]]\nname = \"all\"\nstages = []\n";
+    let file = policy(&machine, &format!("{}{text}", library(&tgt, "tape")));
+    machine.ok(args!["archive", "--policy", file, "--snoop", "none"]);
+    let megabytes = (RECORD * RECORDS) as f64 / 1e6;
+
+    // A plain sequential writer, on another cartridge of the same target.
+    let changer = &mut mover::media::scsi::Changer::open(&tgt.address(3)).expect("a changer");
+    let inventory = changer.inventory().expect("an inventory");
+    let slot = inventory.find(&Tgt::barcode(3)).expect("a cartridge").address;
+    changer.move_medium(slot, crate::kit::tgt::FIRST_DRIVE).expect("a move");
+    let mut drive = TapeDrive::open(&tgt.address(1)).expect("a drive");
+    let noise = std::fs::read(source.join("noise")).expect("noise");
+    let mut plain = 0.0;
+    for _ in 0..2 {
+        drive.rewind().expect("a rewind");
+        let began = std::time::Instant::now();
+        for record in noise.chunks(RECORD) {
+            let _ = drive.write(record).expect("a record");
+        }
+        let _ = drive.write_filemarks(0).expect("a flush");
+        plain = megabytes / began.elapsed().as_secs_f64();
+    }
+    drive.unload().expect("an unload");
+    changer.move_medium(crate::kit::tgt::FIRST_DRIVE, slot).expect("a move");
+    let done = machine.json(args!["copy", store, "a", "--to-pool", "tape", "--no-verify"]);
+    let seconds = done.report()["seconds"].as_f64().expect("a time");
+    let copied = megabytes / seconds;
+    println!("plain writer {plain:.0} MB/s, mover copy {copied:.0} MB/s: {:.2}", copied / plain);
+
+    let text = TO_TAPE.replace("all", "straight");
+    let file = policy(&machine, &format!("{}{text}", library(&tgt, "tape")));
+    tree::random_file(&source.join("noise"), 2, RECORD * RECORDS);
+    let done = machine.json(args!["archive", "--policy", file, "--snoop", "none"]);
+    let straight = megabytes / done.report()["seconds"].as_f64().expect("a time");
+    println!("archive straight to tape {straight:.0} MB/s: {:.2}", straight / plain);
+}

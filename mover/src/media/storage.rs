@@ -106,6 +106,11 @@ pub trait AppendFile: Send {
     fn sync(&mut self) -> Result<()>;
     /// Cuts off what is behind `length`: only ever a tail that nobody was promised.
     fn truncate(&mut self, length: u64) -> Result<()>;
+    /// What was synced is known by now: a durable spool may go to the medium itself, if it is long
+    /// enough. Never before, since what nobody vouches for may have to be cut off again.
+    fn rest(&mut self) -> Result<()> {
+        Ok(())
+    }
     /// Nothing comes for a while: what a durable spool holds goes to the medium itself.
     fn settle(&mut self) -> Result<()> {
         self.sync()

@@ -125,6 +125,11 @@ impl VolumeWriter {
         synced
     }
 
+    /// What was synced stands in the catalog now.
+    pub fn rest(&mut self) -> Result<()> {
+        self.file.rest()
+    }
+
     /// Nothing comes for a while: a disc can be burned.
     pub fn settle(&mut self) -> Result<()> {
         self.sync()?;

@@ -45,8 +45,8 @@ impl DiscStorage {
     /// Makes ready for a pool; no disc is looked at.
     pub fn new(config: DiscConfig) -> Result<DiscStorage> {
         let discs = Discs::open(&config.spool.join("discs.json"))?;
-        let (config, discs) = (Arc::new(config), Arc::new(Mutex::new(discs)));
-        Ok(DiscStorage { config, discs })
+        let storage = DiscStorage { config: Arc::new(config), discs: Arc::new(Mutex::new(discs)) };
+        Ok(storage)
     }
 
     /// Asks every disc what is on it: for when nobody remembers.
@@ -95,8 +95,10 @@ impl DiscStorage {
         self.config.folder.join(format!("{disc}.iso"))
     }
 
-    fn spool(&self, name: &str) -> PathBuf {
-        self.config.spool.join(format!("{name}.spool"))
+    /// Where the bytes behind those that were burned wait. Its name says where they begin, so that
+    /// what a kill leaves of a spool that was burned is never taken for more.
+    fn spool(&self, name: &str, burned: u64) -> PathBuf {
+        self.config.spool.join(format!("{name}-{burned:020}.spool"))
     }
 
     fn volume(&self, name: &str) -> Result<DiscVolume> {
@@ -106,8 +108,8 @@ impl DiscStorage {
         })
     }
 
-    fn spooled(&self, name: &str) -> Result<u64> {
-        let path = self.spool(name);
+    fn spooled(&self, name: &str, burned: u64) -> Result<u64> {
+        let path = self.spool(name, burned);
         match std::fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.len()),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(0),
@@ -117,15 +119,17 @@ impl DiscStorage {
 
     /// Burns what is spooled of a volume.
     fn burn(&self, name: &str) -> Result<()> {
-        let (mut volume, path) = (self.volume(name)?, self.spool(name));
-        let length = self.spooled(name)?;
+        let mut volume = self.volume(name)?;
+        let (path, length) =
+            (self.spool(name, volume.burned()), self.spooled(name, volume.burned())?);
         if length == 0 {
             return Ok(());
         }
         let image = self.image(&volume.disc);
+        let held = xorriso::hold(&image)?;
         if !self.take_up(&mut volume, name, &path, length)? {
             let offset = volume.burned();
-            xorriso::add(&image, &volume.disc, &path, &part_path(name, offset))?;
+            xorriso::add(&held, &image, &volume.disc, &path, &part_path(name, offset))?;
             if !self.take_up(&mut volume, name, &path, length)? {
                 let message = format!("disc {} is not what was burned on it", image.display());
                 return Err(Error::new(ErrorKind::Damaged, message).way_out(
@@ -140,7 +144,7 @@ impl DiscStorage {
         discs.volumes.insert(name.to_owned(), volume);
         discs.save()?;
         // Only now: until it is known where they lie, this is where the bytes are found.
-        std::fs::write(&path, b"").map_err(|cause| Error::io("emptying", &path, cause))
+        std::fs::remove_file(&path).map_err(|cause| Error::io("removing", &path, cause))
     }
 
     /// Looks whether the spool stands on the disc already, and right: then it is a part of the
@@ -197,7 +201,8 @@ impl Storage for DiscStorage {
     }
 
     fn length(&self, name: &str) -> Result<u64> {
-        Ok(self.volume(name)?.burned() + self.spooled(name)?)
+        let burned = self.volume(name)?.burned();
+        Ok(burned + self.spooled(name, burned)?)
     }
 
     fn create(&self, name: &str) -> Result<Box<dyn AppendFile>> {
@@ -245,11 +250,11 @@ impl Storage for DiscStorage {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
+        let path = self.spool(name, self.volume(name)?.burned());
         let mut discs = self.lock();
         // The disc cannot be written again: it goes with its volume.
         discs.volumes.remove(name);
         discs.save()?;
-        let path = self.spool(name);
         match std::fs::remove_file(&path) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::io("removing", &path, cause))
@@ -280,19 +285,25 @@ struct DiscFile {
 
 impl DiscFile {
     fn open(storage: &DiscStorage, name: &str) -> Result<DiscFile> {
-        let path = storage.spool(name);
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let burned = storage.volume(name)?.burned();
+        let path = storage.spool(name, burned);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(|cause| Error::io("opening spool", &path, cause))?;
-        let (burned, spooled) = (storage.volume(name)?.burned(), storage.spooled(name)?);
+        let spooled = storage.spooled(name, burned)?;
         Ok(DiscFile { storage: storage.clone(), name: name.to_owned(), file, burned, spooled })
     }
 
     fn burn(&mut self) -> Result<()> {
         self.storage.burn(&self.name)?;
-        self.burned = self.storage.volume(&self.name)?.burned();
-        self.spooled = 0;
+        *self = DiscFile::open(&self.storage, &self.name)?;
         Ok(())
+    }
+}
+
+impl DiscFile {
+    fn failed(&self, doing: &str, cause: std::io::Error) -> Error {
+        Error::io(doing, self.storage.spool(&self.name, self.burned), cause)
     }
 }
 
@@ -303,7 +314,7 @@ impl AppendFile for DiscFile {
 
     fn write(&mut self, bytes: &[u8]) -> Result<Room> {
         let written = self.file.write_all_at(bytes, self.spooled);
-        written.map_err(|cause| Error::io("writing", self.storage.spool(&self.name), cause))?;
+        written.map_err(|cause| self.failed("writing", cause))?;
         self.spooled += bytes.len() as u64;
         let sessions = self.storage.volume(&self.name)?.segments.len() as u64 + 1;
         let taken = self.length() + sessions * SESSION_OVERHEAD;
@@ -315,8 +326,10 @@ impl AppendFile for DiscFile {
     }
 
     fn sync(&mut self) -> Result<()> {
-        let synced = self.file.sync_data();
-        synced.map_err(|cause| Error::io("syncing", self.storage.spool(&self.name), cause))?;
+        self.file.sync_data().map_err(|cause| self.failed("syncing", cause))
+    }
+
+    fn rest(&mut self) -> Result<()> {
         match self.spooled >= self.storage.config.session_length {
             true => self.burn(),
             false => Ok(()),
@@ -329,7 +342,7 @@ impl AppendFile for DiscFile {
             return Err(Error::new(ErrorKind::Refused, message));
         };
         let cut = self.file.set_len(spooled);
-        cut.map_err(|cause| Error::io("truncating", self.storage.spool(&self.name), cause))?;
+        cut.map_err(|cause| self.failed("truncating", cause))?;
         self.spooled = spooled;
         Ok(())
     }
@@ -403,7 +416,7 @@ impl ReadFile for DiscReader {
             let count = match segment {
                 Some(segment) => self.part(&segment, &volume.disc, at, room)?,
                 None => {
-                    let path = self.storage.spool(&self.name);
+                    let path = self.storage.spool(&self.name, volume.burned());
                     let within = at.saturating_sub(volume.burned());
                     let read = File::open(&path).and_then(|file| file.read_at(room, within));
                     match read {

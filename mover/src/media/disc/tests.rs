@@ -85,6 +85,7 @@ fn several_disc_sessions_are_one_volume_for_another_program() {
         let piece = bytes(seed, 500_000);
         let _ = file.write(&piece).unwrap();
         file.sync().unwrap();
+        file.rest().unwrap();
         all.extend(piece);
     }
     file.finish().unwrap();
@@ -135,11 +136,14 @@ fn what_was_burned_and_not_remembered_is_not_burned_twice() {
     file.sync().unwrap();
     // As a kill between burning and remembering leaves it.
     let state = std::fs::read(folder.path().join("spool/discs.json")).unwrap();
-    let spool = std::fs::read(folder.path().join("spool/00000001.volume.spool")).unwrap();
+    let spool =
+        std::fs::read(folder.path().join("spool/00000001.volume-00000000000000000000.spool"))
+            .unwrap();
     file.settle().unwrap();
     drop((file, storage));
     std::fs::write(folder.path().join("spool/discs.json"), state).unwrap();
-    std::fs::write(folder.path().join("spool/00000001.volume.spool"), spool).unwrap();
+    std::fs::write(folder.path().join("spool/00000001.volume-00000000000000000000.spool"), spool)
+        .unwrap();
     let storage = pool(folder.path(), 64 << 20);
     let mut file = storage.append("00000001.volume").unwrap();
     file.settle().unwrap();
@@ -166,7 +170,8 @@ fn a_disc_that_changed_behind_the_spool_is_found_out() {
     disc[at] ^= 1;
     std::fs::write(&image, disc).unwrap();
     std::fs::write(folder.path().join("spool/discs.json"), state).unwrap();
-    std::fs::write(folder.path().join("spool/00000001.volume.spool"), &piece).unwrap();
+    std::fs::write(folder.path().join("spool/00000001.volume-00000000000000000000.spool"), &piece)
+        .unwrap();
     let storage = pool(folder.path(), 64 << 20);
     let mut file = storage.append("00000001.volume").unwrap();
     // It is burned once more, over the name of what is wrong.

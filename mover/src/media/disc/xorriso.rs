@@ -1,5 +1,6 @@
 //! Runs xorriso, and reads what it says: the one place that knows its options and its output.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -19,12 +20,25 @@ pub(super) struct DiscFile {
     pub(super) length: u64,
 }
 
+/// Keeps all others from a disc for as long as it, or the xorriso that was started with it, lives:
+/// one whose mover was killed goes on burning, and must not be disturbed.
+pub(super) fn hold(image: &Path) -> Result<File> {
+    let path = image.with_extension("lock");
+    let failed = |cause| Error::io("locking disc", &path, cause);
+    let file = File::create(&path).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
+
 /// Adds a file to a disc, as a disc session of its own; the first makes the file system.
-pub(super) fn add(image: &Path, name: &str, source: &Path, path: &str) -> Result<()> {
+pub(super) fn add(held: &File, image: &Path, name: &str, source: &Path, path: &str) -> Result<()> {
     let mut command = start(image, "-dev");
     // Reproducible owners and no surprises from a configuration file of the user.
     command.args(["-volid", name, "-joliet", "on", "-pathspecs", "off", "-map"]);
     command.arg(source).arg(path).args(["-commit"]);
+    // The lock goes with the descriptor, to the child too.
+    let held = held.try_clone().map_err(|cause| Error::io("burning", image, cause))?;
+    command.stdin(held);
     run(command, image, "burning").map(drop)
 }
 
@@ -35,6 +49,7 @@ pub(super) fn files(image: &Path) -> Result<Vec<DiscFile>> {
     }
     let mut command = start(image, "-indev");
     command.args(["-find", "/", "-type", "f", "-exec", "report_lba", "--"]);
+    command.stdin(Stdio::null());
     let said = run(command, image, "reading")?;
     Ok(said.lines().filter_map(file).collect())
 }
@@ -69,7 +84,6 @@ fn start(image: &Path, how: &str) -> Command {
 }
 
 fn run(mut command: Command, image: &Path, doing: &str) -> Result<String> {
-    command.stdin(Stdio::null());
     let output = command.output().map_err(|cause| {
         let missing = cause.kind() == std::io::ErrorKind::NotFound;
         let error = Error::io("running", "xorriso", cause);

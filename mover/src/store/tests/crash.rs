@@ -137,6 +137,6 @@ fn a_writer_refuses_everything_after_a_failed_write() {
     rig.storage.free();
     let error = writer.commit().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full);
-    assert!(error.to_string().contains("no longer written since disk full"), "{error}");
+    assert!(error.to_string().contains("no longer written since no room"), "{error}");
     assert_eq!(session(&mut writer, 2, &mut log).unwrap_err().kind(), ErrorKind::Full);
 }

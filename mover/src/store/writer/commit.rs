@@ -72,6 +72,10 @@ impl StoreWriter {
         self.waiting_since = None;
         // Only now: until the rows can be seen, this is where their blocks are found.
         self.store.overlay.write().expect("no holder panics").clear();
+        for pool in 0..self.lanes.len() {
+            let rested = self.lanes[pool].volume.as_mut().map_or(Ok(()), |it| it.writer.rest());
+            self.or_leave_behind(pool, rested)?;
+        }
         Ok(())
     }
 
