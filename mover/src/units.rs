@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for Size {
 
 /// A time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Duration);
+pub(crate) struct Time(pub(crate) Duration);
 
 impl std::str::FromStr for Time {
     type Err = Error;

@@ -84,8 +84,7 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
 
 /// What the command line does not say, the policy does.
 fn take_from(policy: &Policy, command: &mut Archive) {
-    let ArchivePolicy { store, name, paths, exclude, include, one_file_system, snoops, .. } =
-        &policy.archive;
+    let ArchivePolicy { store, name, paths, one_file_system, snoops, .. } = &policy.archive;
     if command.to.is_none() {
         command.to.clone_from(store);
     }
@@ -95,12 +94,7 @@ fn take_from(policy: &Policy, command: &mut Archive) {
     if command.paths.is_empty() && command.stdin.is_none() && command.from.is_none() {
         command.paths.clone_from(paths);
     }
-    if !include.is_empty() {
-        // As in a gitignore file: everything is left out but folders, and what is named.
-        command.exclude.extend(["*".to_owned(), "!*/".to_owned()]);
-        command.exclude.extend(include.iter().map(|glob| format!("!{glob}")));
-    }
-    command.exclude.extend(exclude.iter().cloned());
+    command.exclude.extend(policy.archive.excludes());
     command.one_file_system |= one_file_system;
     if command.snoop.is_empty() {
         command.snoop = snoops.iter().map(session::stage_of).collect();

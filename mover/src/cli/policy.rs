@@ -11,12 +11,9 @@ use super::open::{ambient, cancel_on_signals, engine};
 use super::place::{Place, open_store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Cancel;
-use crate::policy::{Policy, TEMPLATE, check};
-use crate::session::{
-    self, Explained, MappedRoutes, Progress, RouteConfig, StageSpec, Watch, stage_of,
-};
+use crate::policy::{Policy, TEMPLATE, Totals, check};
+use crate::session::{self, MappedRoutes, Progress, RouteConfig, StageSpec, Watch, stage_of};
 use crate::source::{SourceConfig, raise_open_file_limit};
-use crate::units::show;
 
 /// What editors check policies with; `docs/policy.md` says how.
 const SCHEMA: &str = include_str!("../../../docs/policy.schema.json");
@@ -40,7 +37,7 @@ fn print(text: &str, console: &Console) -> Result<Outcome> {
 
 fn look(file: &Path, console: &Console) -> Result<Outcome> {
     let text = std::fs::read_to_string(file).map_err(|cause| Error::io("reading", file, cause))?;
-    let complaints = check(&text, file)?;
+    let complaints = check(&text);
     for complaint in &complaints {
         let kind = if complaint.is_error { "error" } else { "warning" };
         let (path, line, column) = (file.display(), complaint.line, complaint.column);
@@ -75,9 +72,11 @@ fn explain(
     };
     let cancel = cancel_on_signals()?;
     let encrypted = is_encrypted(archive.store.as_deref(), global, &cancel, console)?;
+    // Whoever asks for a few paths wants to know which rules they did not fall under.
+    let in_detail = !paths.is_empty();
     let source = SourceConfig {
         roots: if paths.is_empty() { archive.paths.clone() } else { paths },
-        excludes: archive.exclude.clone(),
+        excludes: archive.excludes(),
         one_file_system: archive.one_file_system,
         ..SourceConfig::default()
     };
@@ -88,25 +87,14 @@ fn explain(
     let engine = engine(console)?;
     let progress = Progress::default();
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
-    let mut totals = std::collections::BTreeMap::<String, (u64, u64)>::new();
+    let mut totals = Totals::new(routes.map().rules().map(|rule| rule.name.as_str()));
     session::explain(&engine, &routes, &snoops, encrypted, &source, &watch, &mut |file| {
-        for way in &file.ways {
-            for pool in &way.pools {
-                let total = totals.entry(pool.clone()).or_default();
-                *total = (total.0 + way.bytes, total.1 + way.stored);
-            }
-        }
-        tell(file, console)
+        totals.add(file);
+        console.document("file", file)?;
+        file.lines(in_detail).iter().try_for_each(|line| console.line(line))
     })?;
-    for (pool, (bytes, stored)) in totals {
-        console.line(&format!(
-            "pool {pool}: {} of content, about {} stored",
-            show(bytes),
-            show(stored)
-        ))?;
-        let document = json!({ "pool": pool, "bytes": bytes, "stored": stored });
-        console.document("total", document)?;
-    }
+    totals.lines().iter().try_for_each(|line| console.line(line))?;
+    console.document("totals", &totals)?;
     Ok(Outcome::default())
 }
 
@@ -124,23 +112,4 @@ fn is_encrypted(
         return Ok(true);
     }
     Ok(open_store(store, global, cancel, console)?.current_group()?.is_encrypted())
-}
-
-fn tell(file: &Explained, console: &Console) -> Result<()> {
-    console.document("file", file)?;
-    console.line(&file.path)?;
-    if let Some(verdict) = &file.verdict {
-        console.line(&format!("    {verdict}"))?;
-    }
-    for way in &file.ways {
-        let rule = way.rule.as_deref().unwrap_or("(no rule)");
-        let stages = if way.stages.is_empty() { "as it is".into() } else { way.stages.join(" > ") };
-        console.line(&format!(
-            "    {:>10}  {rule} ({})  {stages}  to {}",
-            show(way.bytes),
-            way.why.join(", "),
-            way.pools.join(" and "),
-        ))?;
-    }
-    Ok(())
 }

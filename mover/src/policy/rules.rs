@@ -1,12 +1,12 @@
 //! The rules of a storage map, as they are written down.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::units::{Size, Time};
+use super::bounds::{self, Bounds};
+use crate::units::Size;
 
 /// What `mover archive --policy FILE` archives, and where to.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -30,8 +30,31 @@ pub struct ArchivePolicy {
     pub hold_pool: Option<Spanned<String>>,
 }
 
+impl ArchivePolicy {
+    /// What is left out, as lines of a gitignore file, of which the last that matches decides.
+    pub fn excludes(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.include.is_empty() {
+            // Everything is left out but folders, what is named, and what is below that: a name
+            // alone would bring back a folder without anything in it.
+            lines.extend(["*".to_owned(), "!*/".to_owned()]);
+            for glob in &self.include {
+                let glob = glob.trim_end_matches('/');
+                lines.extend([format!("!{glob}"), format!("!{}/**", below(glob))]);
+            }
+        }
+        lines.extend(self.exclude.iter().cloned());
+        lines
+    }
+}
+
+/// A name without a slash is one at any depth, and would not be in front of `/**`.
+fn below(glob: &str) -> String {
+    if glob.contains('/') { glob.to_owned() } else { format!("**/{glob}") }
+}
+
 /// A stage: a name, or a component with its configuration.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum StageText {
     /// A built-in component, or the path of a `.wasm`; `encrypt` is the store's cipher.
@@ -69,7 +92,7 @@ impl StageText {
 }
 
 /// A rule: of all that it asks for, everything has to hold.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rule {
     /// For people.
@@ -97,7 +120,7 @@ fn yes() -> bool {
 }
 
 /// How much context stands around chunks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FramingText {
     /// In every chunk header.
@@ -110,108 +133,80 @@ pub enum FramingText {
 }
 
 /// What a rule asks for.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Conditions {
     /// Globs of paths, as in a gitignore file: one without a slash is of the last name.
     pub path: Vec<String>,
     /// Bytes of the file.
-    pub size: Option<Bound<Size>>,
+    #[serde(deserialize_with = "bounds::size")]
+    pub size: Option<Bounds>,
     /// Time since the file was changed.
-    pub age: Option<Bound<Time>>,
+    #[serde(deserialize_with = "bounds::age")]
+    pub age: Option<Bounds>,
     /// Names or numbers of owners.
     pub owner: Vec<String>,
+    /// Names or numbers of groups.
+    pub group: Vec<String>,
     /// Globs of archives' names.
     pub archive: Vec<String>,
     /// Globs of content types, by the beginning of the file.
     pub r#type: Vec<String>,
     /// Bits for each byte of the beginning of the file, 0 to 8.
-    pub entropy: Option<Bound<Decimal>>,
+    #[serde(deserialize_with = "bounds::entropy")]
+    pub entropy: Option<Bounds>,
     /// Globs of what snoops have found, where they have seen all of the file.
     pub tags: Vec<String>,
     /// Globs of content types of the part of the file at hand, about 1 MiB.
     pub chunk_type: Vec<String>,
     /// Bits for each byte of the part of the file at hand.
-    pub chunk_entropy: Option<Bound<Decimal>>,
+    #[serde(deserialize_with = "bounds::entropy")]
+    pub chunk_entropy: Option<Bounds>,
 }
 
 impl Conditions {
     /// Whether it asks for nothing.
     pub fn is_empty(&self) -> bool {
-        let Conditions { path, size, age, owner, archive, r#type, entropy, .. } = self;
-        let Conditions { tags, chunk_type, chunk_entropy, .. } = self;
-        let lists = [path, owner, archive, r#type, tags, chunk_type];
-        lists.iter().all(|list| list.is_empty())
-            && size.is_none()
-            && age.is_none()
-            && entropy.is_none()
-            && chunk_entropy.is_none()
+        let lists = [&self.path, &self.owner, &self.group, &self.archive];
+        let of_content = [&self.r#type, &self.tags, &self.chunk_type];
+        let bounds = [&self.size, &self.age, &self.entropy, &self.chunk_entropy];
+        lists.into_iter().chain(of_content).all(|list| list.is_empty())
+            && bounds.into_iter().all(|bounds| bounds.is_none())
     }
 }
 
-/// A number that can be ordered, as it is written: `7.5`.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Decimal(pub f64);
+#[cfg(test)]
+mod tests {
+    use ignore::gitignore::GitignoreBuilder;
 
-impl std::str::FromStr for Decimal {
-    type Err = crate::Error;
+    use super::*;
 
-    fn from_str(text: &str) -> crate::Result<Decimal> {
-        text.parse().map(Decimal).map_err(|cause| {
-            crate::Error::new(crate::ErrorKind::Usage, format!("{text} is not a number"))
-                .because(cause)
-                .way_out("write it as 7.5")
-        })
-    }
-}
-
-/// More than, or less than: `>1M`, `<30d`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Bound<T> {
-    /// More than this.
-    Over(T),
-    /// Less than this.
-    Under(T),
-}
-
-impl<'de, T: std::str::FromStr<Err = crate::Error>> Deserialize<'de> for Bound<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bound<T>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let explain = |error: crate::Error| {
-            de::Error::custom(format!("{error}; {}", error.hint().unwrap_or_default()))
+    #[test]
+    fn what_is_included_is_there_with_all_below_it() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let policy = ArchivePolicy {
+            include: names(&["alice", "/srv/www/", "*.conf"]),
+            exclude: names(&["*.tmp"]),
+            ..ArchivePolicy::default()
         };
-        match text.split_at_checked(1) {
-            Some((">", rest)) => rest.trim().parse().map(Bound::Over).map_err(explain),
-            Some(("<", rest)) => rest.trim().parse().map(Bound::Under).map_err(explain),
-            _ => Err(de::Error::custom(format!("{text} begins with neither > nor <"))),
+        let mut builder = GitignoreBuilder::new("");
+        for line in policy.excludes() {
+            builder.add_line(None, &line).unwrap();
         }
-    }
-}
-
-impl<T> Bound<T> {
-    fn holds(&self, value: f64, of: impl Fn(&T) -> f64) -> bool {
-        match self {
-            Bound::Over(bound) => value > of(bound),
-            Bound::Under(bound) => value < of(bound),
+        let rules = builder.build().unwrap();
+        for (path, is_folder, is_taken) in [
+            ("alice", true, true),
+            ("alice/a.txt", false, true),
+            ("alice/b/c/d.txt", false, true),
+            ("x/alice/a.txt", false, true),
+            ("alice/a.tmp", false, false),
+            ("bob/b.txt", false, false),
+            ("bob", true, true),
+            ("srv/www/a/b", false, true),
+            ("x/srv/www/a", false, false),
+            ("bob/x.conf", false, true),
+        ] {
+            assert_eq!(!rules.matched(path, is_folder).is_ignore(), is_taken, "{path}");
         }
-    }
-}
-
-impl Bound<Size> {
-    #[allow(clippy::cast_precision_loss, reason = "nobody draws a line at the byte there")]
-    pub(super) fn has(&self, size: u64) -> bool {
-        self.holds(size as f64, |bound| bound.0 as f64)
-    }
-}
-
-impl Bound<Time> {
-    pub(super) fn has(&self, age: Duration) -> bool {
-        self.holds(age.as_secs_f64(), |bound| bound.0.as_secs_f64())
-    }
-}
-
-impl Bound<Decimal> {
-    pub(super) fn has(&self, value: f64) -> bool {
-        self.holds(value, |bound| bound.0)
     }
 }

@@ -11,7 +11,7 @@ use super::map::StorageMap;
 use super::read;
 use super::retention::Retention;
 use super::rules::{ArchivePolicy, Rule};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::media::PoolSpec;
 
 /// The pool in a store's own folder.
@@ -22,7 +22,8 @@ pub(super) const HOME_POOL: &str = "default";
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Of this layout of the file: 1.
-    version: u32,
+    #[serde(rename = "version")]
+    _version: u32,
     /// How the server behaves.
     #[serde(default)]
     pub serve: ServePolicy,
@@ -158,7 +159,6 @@ impl Policy {
     pub fn read(path: &Path) -> Result<Policy> {
         let text =
             std::fs::read_to_string(path).map_err(|cause| Error::io("reading", path, cause))?;
-        super::check::refuse(&text, path)?;
         let mut policy = Policy::parse(&text, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for store in policy.stores.values_mut() {
@@ -181,23 +181,31 @@ impl Policy {
     }
 
     pub(super) fn parse(text: &str, path: &Path) -> Result<Policy> {
-        let policy: Policy =
-            toml::from_str(text).map_err(|cause| read::wrong(path, text, &cause))?;
-        if policy.version != 1 {
-            let message = format!("{} is of version {}, not 1", path.display(), policy.version);
-            return Err(Error::new(ErrorKind::Unsupported, message)
-                .way_out("use a mover that knows this version"));
-        }
-        let stores = policy.stores.values().flat_map(|store| &store.allow).map(|allow| &allow.peer);
-        let sources = policy.sources.values().flat_map(|source| &source.allow);
-        for peer in stores.chain(sources.map(|allow| &allow.peer)) {
-            if !policy.peers.contains_key(peer) && !looks_like_fingerprint(peer) {
-                let message = format!("{}: nobody under [peers] is called {peer}", path.display());
-                return Err(Error::new(ErrorKind::Usage, message)
-                    .way_out(format!("add a line under [peers]: {peer} = \"FINGERPRINT\"")));
-            }
-        }
-        Ok(policy)
+        super::check::refuse(text, path)?;
+        toml::from_str(text).map_err(|cause| read::wrong(path, text, &cause))
+    }
+
+    /// Every peer that may do something: of `stores` or `sources`, of which, at which place.
+    pub(super) fn peers_allowed(&self) -> impl Iterator<Item = (&'static str, &str, usize, &str)> {
+        let stores = self.stores.iter().flat_map(|(name, store)| {
+            let peers = store.allow.iter().map(|allow| allow.peer.as_str()).enumerate();
+            peers.map(move |(place, peer)| ("stores", name.as_str(), place, peer))
+        });
+        let sources = self.sources.iter().flat_map(|(name, source)| {
+            let peers = source.allow.iter().map(|allow| allow.peer.as_str()).enumerate();
+            peers.map(move |(place, peer)| ("sources", name.as_str(), place, peer))
+        });
+        stores.chain(sources)
+    }
+
+    /// Whether it is a name under `[peers]`, or may be a fingerprint.
+    pub(super) fn knows_peer(&self, peer: &str) -> bool {
+        self.peers.contains_key(peer) || looks_like_fingerprint(peer)
+    }
+
+    /// The names under `[peers]`.
+    pub(super) fn peer_names(&self) -> impl Iterator<Item = &str> {
+        self.peers.keys().map(String::as_str)
     }
 
     /// A store by its name.

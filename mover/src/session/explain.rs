@@ -1,7 +1,6 @@
 //! Says for each file which way it would take and why, without writing anything.
 
 use format::{EntryKind, Verdict};
-use serde::Serialize;
 
 use super::archive::Watch;
 use super::mapped::{MappedRoutes, tags};
@@ -11,41 +10,11 @@ use super::walk::cancelled;
 use crate::error::Result;
 use crate::pipeline::{Action, Inspector};
 use crate::plugin::Engine;
-use crate::policy::ContentFacts;
+use crate::policy::{ContentFacts, Explained, ExplainedWay, HEAD_LENGTH, PassedRule};
 use crate::source::{Piece, SourceConfig, Walker};
 
 /// Bytes of a file that are looked at in one piece, as a session does.
 const PART_LENGTH: usize = 1 << 20;
-
-/// One way that a file, or a part of it, would take.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ExplainedWay {
-    /// The rule; none where no rule matches.
-    pub rule: Option<String>,
-    /// What decided.
-    pub why: Vec<String>,
-    /// Stages, in order.
-    pub stages: Vec<String>,
-    /// Pools; several are copies.
-    pub pools: Vec<String>,
-    /// Bytes of the file that go this way.
-    pub bytes: u64,
-    /// Bytes that they would take in each pool, about.
-    pub stored: u64,
-}
-
-/// A file.
-#[derive(Clone, Debug, Serialize)]
-pub struct Explained {
-    /// Its path in the archive.
-    pub path: String,
-    /// Its bytes.
-    pub size: u64,
-    /// The ways of its parts, each once.
-    pub ways: Vec<ExplainedWay>,
-    /// What snoops say, where they hold it or leave it out.
-    pub verdict: Option<String>,
-}
 
 /// Walks a source, and tells of each file.
 pub fn explain(
@@ -178,6 +147,10 @@ struct File<'a> {
 }
 
 impl File<'_> {
+    fn rule_name(&self, place: usize) -> String {
+        self.routes.map().rules().nth(place).expect("it is one of them").name.clone()
+    }
+
     fn part(
         &mut self,
         narrowed: &crate::policy::Narrowed,
@@ -185,7 +158,7 @@ impl File<'_> {
         answer: Option<&(Verdict, Vec<String>)>,
     ) {
         if self.head.is_empty() {
-            self.head.extend_from_slice(&part[..part.len().min(256 << 10)]);
+            self.head.extend_from_slice(&part[..part.len().min(HEAD_LENGTH)]);
         }
         let tags = answer.map(|(_, tags)| tags.as_slice());
         let choice = narrowed.route(&ContentFacts { head: &self.head, part, tags });
@@ -193,9 +166,7 @@ impl File<'_> {
         let (route, rule, why) = match self.routes.hold() {
             Some(hold) if held => (hold, Some("(held)".to_owned()), vec!["a snoop".to_owned()]),
             _ => {
-                let rule = choice.rule.map(|at| {
-                    self.routes.map().rules().nth(at).expect("it was chosen").name.clone()
-                });
+                let rule = choice.rule.map(|at| self.rule_name(at));
                 (choice.rule.map_or(0, |rule| rule + 1), rule, choice.why)
             }
         };
@@ -207,7 +178,16 @@ impl File<'_> {
         }
         let compresses = stages.iter().any(|stage| stage == "zstd");
         let bytes = part.len() as u64;
-        let stored = if compresses { compressed(part) } else { bytes };
+        let stored = match compresses {
+            true => crate::policy::compressed(bytes, crate::policy::entropy(part)),
+            false => bytes,
+        };
+        let passed = choice.passed.into_iter().map(|passed| PassedRule {
+            rule: self.rule_name(passed.rule),
+            because: passed.because,
+        });
+        let passed = passed.collect();
+        let chunk_size = config.chunk_length as u64;
         let pools = match &config.pools[..] {
             [] => vec![crate::store::HOME_POOL.to_owned()],
             pools => pools.to_vec(),
@@ -218,20 +198,16 @@ impl File<'_> {
                 way.bytes += bytes;
                 way.stored += stored;
             }
-            None => {
-                self.explained.ways.push(ExplainedWay { rule, why, stages, pools, bytes, stored })
-            }
+            None => self.explained.ways.push(ExplainedWay {
+                rule,
+                why,
+                passed,
+                stages,
+                pools,
+                chunk_size,
+                bytes,
+                stored,
+            }),
         }
     }
-}
-
-/// What is left of bytes behind a compressor, about: their entropy is what one without a memory
-/// would come to, and the usual one comes to less.
-fn compressed(part: &[u8]) -> u64 {
-    #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-    let length = part.len() as f64 * crate::policy::entropy(part) / 8.0;
-    #[allow(clippy::cast_possible_truncation, reason = "never more than there was")]
-    #[allow(clippy::cast_sign_loss, reason = "never negative")]
-    let length = length as u64;
-    length
 }

@@ -141,12 +141,13 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
 
     /// Goes on in the middle of an entry. Its first bytes come from where `packer` stands; those
     /// that the snoops have seen are not shown to them again.
-    pub(super) fn resume_entry(&mut self, open: OpenEntry) {
+    /// `first` are the entry's first bytes.
+    pub(super) fn resume_entry(&mut self, open: OpenEntry, first: &[u8]) {
         let OpenEntry { number, entry, offset, snoops, .. } = open;
         // Less than a block, which the last window had left uncut; see `Window::carry`.
         let ahead = snoops.seen.saturating_sub(offset);
         self.window.seen = usize::try_from(ahead).expect("shorter than a block");
-        self.parts.routing.resume(&entry);
+        self.parts.routing.resume(&entry, first);
         self.open = Some((number, Box::new(entry)));
     }
 

@@ -8,11 +8,9 @@ use super::routes::{CIPHER, ContentSoFar, Encryption, EntryRouter, RouteConfig, 
 use super::stages::StageSpec;
 use crate::Result;
 use crate::policy::{
-    ContentFacts, ENCRYPT, EntryFacts, FramingText, Narrowed, Policy, Rule, StageText, StorageMap,
+    ContentFacts, ENCRYPT, EntryFacts, FramingText, HEAD_LENGTH, Narrowed, Policy, Rule, StageText,
+    StorageMap,
 };
-
-/// Bytes of an entry's beginning that are kept, for rules that look at them later.
-const HEAD_LENGTH: usize = 256 << 10;
 
 /// A storage map with its routes: the first is that of what no rule takes, each rule has one, and
 /// the last is where held entries go.
@@ -68,6 +66,7 @@ impl MappedRoutes {
             size: entry.size,
             age: Duration::from_secs(u64::try_from(age).unwrap_or(0)),
             uid: entry.uid,
+            gid: entry.gid,
             archive: self.archive.clone(),
         }
     }
@@ -111,7 +110,8 @@ impl Router for MappedRoutes {
     }
 
     fn fingerprint(&self) -> String {
-        format!("{:?}", self.map)
+        // With the routes: where held entries go, and the default, are decisions too.
+        format!("{} {:?} {:?}", self.map.fingerprint(), self.hold, self.routes)
     }
 }
 
@@ -131,18 +131,23 @@ impl EntryRouter for MappedEntry {
         }
         let tags: Option<Vec<String>> = content.verdict.map(|(_, findings)| tags(findings));
         let head = match self.is_first {
-            true => content.bytes,
+            true => &content.bytes[..content.bytes.len().min(HEAD_LENGTH)],
             false => &self.head,
         };
         let facts = ContentFacts { head, part: content.bytes, tags: tags.as_deref() };
-        let choice = self.narrowed.route(&facts);
+        let rule = self.narrowed.rule(&facts);
         if self.is_first && content.verdict.is_none() && self.narrowed.asks_for_content() {
             // It goes on in another window: later parts are asked about with the same beginning.
             let length = content.bytes.len().min(HEAD_LENGTH);
             self.head.extend_from_slice(&content.bytes[..length]);
         }
         self.is_first = false;
-        choice.rule.map_or(0, |rule| u16::try_from(rule + 1).expect("a policy is short"))
+        rule.map_or(0, |rule| u16::try_from(rule + 1).expect("a policy is short"))
+    }
+
+    fn went_on(&mut self, head: &[u8]) {
+        self.head = head[..head.len().min(HEAD_LENGTH)].to_vec();
+        self.is_first = false;
     }
 }
 
@@ -152,4 +157,58 @@ pub(super) fn tags(findings: &[Finding]) -> Vec<String> {
         [finding.name.clone(), format!("{}:{}", finding.component, finding.name)]
     };
     findings.iter().flat_map(both).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use format::EntryKind;
+
+    fn routes(text: &str) -> MappedRoutes {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.toml");
+        std::fs::write(&path, format!("version = 1\n{text}")).unwrap();
+        let policy = Policy::read(&path).unwrap();
+        MappedRoutes::new(&policy, "a", Timestamp::default(), RouteConfig::default()).unwrap()
+    }
+
+    fn content(bytes: &[u8]) -> ContentSoFar<'_> {
+        ContentSoFar { bytes, verdict: None }
+    }
+
+    const PICTURES: &str = "[[rules]]\nname = \"pictures\"\nwhen = { type = [\"image/*\"] }\n";
+
+    #[test]
+    fn a_resumed_entry_goes_on_where_it_went() {
+        let map = routes(PICTURES);
+        let (first, next) = (b"\x89PNG\r\n\x1a\n".repeat(10), vec![7; 100]);
+        let entry = Entry::new("x", EntryKind::File);
+        let mut uncut = map.entry(&entry);
+        uncut.route(&content(&first));
+        let mut resumed = map.entry(&entry);
+        resumed.went_on(&first);
+        assert_eq!(uncut.route(&content(&next)), 1);
+        assert_eq!(resumed.route(&content(&next)), 1);
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_the_rules_alone() {
+        let map = routes(PICTURES);
+        let before = map.fingerprint();
+        map.entry(&Entry::new("x/y", EntryKind::File)).route(&content(b"z"));
+        assert_eq!(before, map.fingerprint(), "use changes nothing");
+        assert_eq!(before, routes(&format!("# a comment\n{PICTURES}")).fingerprint());
+        assert_ne!(before, routes(&PICTURES.replace("image", "video")).fingerprint());
+        let held = format!("[archive]\nhold-pool = \"default\"\n{PICTURES}");
+        assert_ne!(before, routes(&held).fingerprint());
+    }
+
+    #[test]
+    fn the_beginning_of_an_entry_is_the_same_in_every_window() {
+        let map = routes("[[rules]]\nname = \"noise\"\nwhen = { entropy = \">5\" }\n");
+        let mut window = vec![0; HEAD_LENGTH];
+        window.extend(crate::media::conformance::bytes(1, 768 << 10));
+        let mut entry = map.entry(&Entry::new("x", EntryKind::File));
+        assert_eq!(entry.route(&content(&window)), entry.route(&content(&window)));
+    }
 }

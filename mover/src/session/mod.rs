@@ -37,7 +37,7 @@ pub use archive::{Ambient, ArchiveConfig, Source, Watch, archive};
 pub use contents::{Contents, PathFilter, unfinished_footer};
 pub use copy::{CopyConfig, CopyReport, CopySource, copy};
 pub use decode::{ChunkCache, Decoder, Decoding};
-pub use explain::{Explained, ExplainedWay, explain};
+pub use explain::explain;
 pub use extract::extract;
 pub use journal::{Interrupted, Job, interrupted};
 pub use mapped::{MappedRoutes, stage_of};

@@ -89,6 +89,9 @@ pub trait Router: Send + Sync {
 pub trait EntryRouter {
     /// The route of these bytes, which come in order: a place in [`super::ArchiveConfig::routes`].
     fn route(&mut self, content: &ContentSoFar<'_>) -> u16;
+    /// An earlier session has sent the beginning of the entry on its way; here it is again, up to
+    /// [`crate::policy::HEAD_LENGTH`] bytes.
+    fn went_on(&mut self, _head: &[u8]) {}
 }
 
 /// Sends everything one way.

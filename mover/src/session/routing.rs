@@ -25,8 +25,10 @@ impl Routing {
     }
 
     /// Goes on in an entry that an earlier session began.
-    pub(super) fn resume(&mut self, entry: &Entry) {
-        self.open = Some((self.router.entry(entry), 0));
+    pub(super) fn resume(&mut self, entry: &Entry, head: &[u8]) {
+        let mut router = self.router.entry(entry);
+        router.went_on(head);
+        self.open = Some((router, 0));
     }
 
     /// Whether an entry without content, which is names alone, may lie in a chunk of this route:

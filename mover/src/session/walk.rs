@@ -12,6 +12,7 @@ use super::throttle::Throttle;
 use crate::archive::{KnownBlocks, Part, Piece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Cancel, Meter};
+use crate::policy::HEAD_LENGTH;
 use crate::source::{self, FileReader, Found, Stdin, Walker};
 
 /// The entries of the parent archive, in path order.
@@ -232,8 +233,19 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
             }
         };
         let offset = open.offset;
-        reader.seek(open.snoops.seen.min(offset));
         let mut buffer = vec![0; CATCH_UP_LENGTH];
+        // What decides on an entry's way may be its beginning.
+        let mut first = vec![0; HEAD_LENGTH];
+        let mut length = 0;
+        while length < first.len() {
+            match reader.next(&mut first[length..]) {
+                Ok(source::Piece::Data { length: more, .. }) => length += more,
+                Ok(source::Piece::Hole { .. }) => {}
+                Ok(source::Piece::End) | Err(_) => break,
+            }
+        }
+        first.truncate(length);
+        reader.seek(open.snoops.seen.min(offset));
         let mut at = open.snoops.seen.min(offset);
         while at < offset {
             let room =
@@ -250,7 +262,7 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
             };
         }
         reader.seek(offset);
-        self.head.resume_entry(open);
+        self.head.resume_entry(open, &first);
         let (size, error) = self.content(&mut |buffer| reader.next(buffer), offset)?;
         let error = error.or_else(|| finish(reader));
         if let Some(error) = &error {
