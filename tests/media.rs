@@ -426,3 +426,66 @@ fn streaming_to_a_tape_keeps_the_drive_busy() {
     let straight = megabytes / done.report()["seconds"].as_f64().expect("a time");
     println!("archive straight to tape {straight:.0} MB/s: {:.2}", straight / plain);
 }
+
+/// A bit that turns on any medium is named, and hurts one chunk.
+#[test]
+fn damage_on_any_medium_is_named_and_all_else_is_restored() {
+    let disc = "[pools.tape]\nkind = \"optical\"\nfolder = \"tapes\"\ndiscs = [\"D1\"]\n\
+                capacity = \"64M\"\n";
+    let disk = "[pools.tape]\nkind = \"disk\"\npath = \"tapes\"\n";
+    let tape = folder("tape", "[\"T1\"]", "64M");
+    for pool in [disc, disk, &tape] {
+        let (machine, store) = Machine::with_open_store();
+        let source = machine.path("source");
+        for number in 0..6 {
+            tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
+        }
+        machine.ok(args!["archive", "--policy", policy(&machine, &format!("{pool}{TO_TAPE}"))]);
+        let medium = std::fs::read_dir(machine.path("tapes"))
+            .expect("a medium")
+            .map(|entry| entry.expect("an entry").path())
+            .find(|path| path.extension().is_some_and(|it| it != "lock"))
+            .expect("a medium");
+        // In the middle of a file's content.
+        let content = std::fs::read(source.join("file-3")).expect("a file");
+        let mut bytes = std::fs::read(&medium).expect("a medium");
+        let part = &content[1_000_000..1_000_064];
+        let at = bytes.windows(64).position(|window| window == part).expect("it is there");
+        bytes[at + 7] ^= 4;
+        let mut permissions = std::fs::metadata(&medium).expect("a medium").permissions();
+        #[allow(clippy::permissions_set_readonly_false, reason = "it was protected by its pool")]
+        permissions.set_readonly(false);
+        std::fs::set_permissions(&medium, permissions).expect("it is ours");
+        std::fs::write(&medium, bytes).expect("a medium");
+        let verified = machine.run(args!["verify", store]);
+        assert_eq!(verified.code, 1, "{pool}: {verified:?}");
+        let into = machine.path("back");
+        let restored = machine.run(args!["restore", store, "a", "--into", into]);
+        assert_eq!(restored.code, 1, "{pool}: {restored:?}");
+        restored.assert_says(&["file-3"]);
+        for number in [0, 1, 2, 4, 5] {
+            let name = format!("file-{number}");
+            let read = |folder: &Path| std::fs::read(folder.join(&name)).expect("a file");
+            assert!(read(&source) == read(&into), "{pool}: {name}");
+        }
+    }
+}
+
+/// What is damaged in one pool is read from the other.
+#[test]
+fn a_copy_stands_in_for_what_is_damaged() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("file"), 1, 3_000_000);
+    let rule = "[[rules]]\nname = \"all\"\nstages = []\npools = [\"default\", \"tape\"]\n";
+    let text = format!("{}{rule}", folder("tape", "[\"T1\"]", "64M"));
+    machine.ok(args!["archive", "--policy", policy(&machine, &text)]);
+    let volume = store.join("volumes/00000001.volume");
+    let content = std::fs::read(source.join("file")).expect("a file");
+    let mut bytes = std::fs::read(&volume).expect("a volume");
+    let part = &content[1_000_000..1_000_064];
+    let at = bytes.windows(64).position(|window| window == part).expect("it is there");
+    bytes[at] ^= 1;
+    std::fs::write(&volume, bytes).expect("a volume");
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+}

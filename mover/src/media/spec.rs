@@ -1,5 +1,6 @@
 //! What an operator writes down of a pool, and the media that come of it.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::disc::{DiscConfig, DiscStorage};
 use super::object::{ObjectConfig, ObjectStorage};
-use super::tape::{ChangerLoader, FolderLoader, Loader, TapeConfig, TapeStorage};
+use super::tape::{
+    Ask, ChangerLoader, FolderLoader, Loader, OperatorLoader, TapeConfig, TapeStorage,
+};
 use super::{DiskStorage, MediumKind, Storage};
 use crate::units::Size;
 use crate::{Error, ErrorKind, Result};
@@ -35,7 +38,8 @@ pub enum PoolSpec {
         /// A folder with cartridges as files in the format of SIMH.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         folder: Option<PathBuf>,
-        /// Cartridges that are in the folder from the beginning, blank until they are written.
+        /// Cartridges that are in the folder from the beginning, blank until they are written; or
+        /// those that a person has, for drives without a robot.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         cartridges: Vec<String>,
         /// Bytes of a cartridge in the folder.
@@ -203,6 +207,9 @@ impl PoolSpec {
             (None, Some(library)) if !drives.is_empty() => {
                 Box::new(ChangerLoader::new(library, drives.clone()))
             }
+            (None, None) if !drives.is_empty() && !cartridges.is_empty() => {
+                Box::new(OperatorLoader::new(drives.clone(), cartridges.clone(), ask()))
+            }
             (None, Some(_)) => {
                 return wrong(
                     "a library without drives",
@@ -241,6 +248,22 @@ impl PoolSpec {
         };
         TapeStorage::new(config, loader)
     }
+}
+
+/// Asks on the terminal of whoever runs the command, and waits for the Enter key.
+fn ask() -> Ask {
+    Box::new(|what| {
+        let failed = |cause| {
+            Error::io("asking on", "/dev/tty", cause)
+                .way_out(format!("{what}, and run the command in a terminal"))
+        };
+        let mut options = std::fs::OpenOptions::new();
+        let mut terminal = options.read(true).write(true).open("/dev/tty").map_err(failed)?;
+        writeln!(terminal, "{what}, then press Enter").map_err(failed)?;
+        let mut line = String::new();
+        BufReader::new(terminal).read_line(&mut line).map_err(failed)?;
+        Ok(())
+    })
 }
 
 /// The media of a pool: what `mover media` works on besides volumes.

@@ -103,7 +103,7 @@ const DISK: &[Key] = &[
 const TAPE: &[Key] = &[
     required("kind", Form::OneOf(&["tape"]), KIND),
     key("folder", Form::Text, "a folder with cartridges as files"),
-    key("cartridges", TEXTS, "cartridges in the folder"),
+    key("cartridges", TEXTS, "cartridges in the folder, or those of drives without a robot"),
     key("capacity", Form::Size, "bytes of a cartridge in the folder; by default 16G"),
     key("library", Form::Text, "the changer: iscsi://HOST:PORT/IQN/LUN or /dev/sgN"),
     key("drives", TEXTS, "its drives, in its order"),

@@ -68,7 +68,15 @@ fn tape(sense: &mut Sense<'_>, name: &str, pool: &PoolSpec) {
         return;
     };
     let at = |key| ["pools", name, key];
+    // Drives that a person serves: what is in the drawer stands in the policy.
+    let is_by_hand = folder.is_none() && library.is_none() && !drives.is_empty();
     match (folder, library) {
+        (None, None) if is_by_hand && !cartridges.is_empty() => {}
+        (None, None) if is_by_hand => sense.error(
+            &["pools", name],
+            format!("pool {name} has drives, and neither a library nor cartridges"),
+            "name the cartridges that there are: cartridges = [\"...\"]; a person is asked for them",
+        ),
         (None, None) => sense.error(
             &["pools", name],
             format!("pool {name} has no medium"),
@@ -88,7 +96,10 @@ fn tape(sense: &mut Sense<'_>, name: &str, pool: &PoolSpec) {
     }
     let of_other = match folder {
         Some(_) => [("drives", !drives.is_empty()), ("barcodes", !barcodes.is_empty())],
-        None => [("cartridges", !cartridges.is_empty()), ("capacity", capacity.is_some())],
+        None => [
+            ("cartridges", !cartridges.is_empty() && !is_by_hand),
+            ("capacity", capacity.is_some()),
+        ],
     };
     for (key, _) in of_other.iter().filter(|(_, is_given)| *is_given) {
         let (has, not) =

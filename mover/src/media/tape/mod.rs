@@ -9,6 +9,7 @@ mod device;
 mod simh;
 mod loader;
 mod changer;
+mod operator;
 mod drive;
 mod cartridge;
 mod storage;
@@ -17,6 +18,7 @@ pub use cartridge::Cartridge;
 pub use changer::ChangerLoader;
 pub use device::{TapeDevice, TapeRead};
 pub use loader::{FolderLoader, Loader};
+pub use operator::{Ask, OperatorLoader};
 pub use simh::SimhTape;
 pub use storage::{Place, TapeConfig, TapeStorage};
 
