@@ -12,6 +12,7 @@ pub mod object;
 pub mod scsi;
 pub mod tape;
 mod fake;
+mod behind;
 mod writer;
 mod reader;
 mod scan;

@@ -2,6 +2,7 @@
 
 use format::{Frame, FrameKind, Prefix};
 
+use super::behind::WriteBehind;
 use super::storage::{AppendFile, MediumKind, MediumTraits, Room, Storage};
 use crate::{Error, ErrorKind, Result};
 
@@ -58,6 +59,11 @@ impl VolumeWriter {
     }
 
     fn new(file: Box<dyn AppendFile>, name: &str, traits: MediumTraits) -> VolumeWriter {
+        // A drive that has to wait for the next bytes stops, and goes back to where it was.
+        let file = match traits.kind {
+            MediumKind::Tape => Box::new(WriteBehind::new(file)),
+            _ => file,
+        };
         let (name, buffer) = (name.to_owned(), Vec::new());
         VolumeWriter { file, name, traits, buffer, is_low: false, poisoned: false }
     }

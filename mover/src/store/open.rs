@@ -22,7 +22,7 @@ use crate::media::{FrameParts, VolumeReader, VolumeWriter, volume_file, volume_n
 use crate::{Error, ErrorKind, Result};
 
 /// A store that is read, by any number of threads. It sees what is committed; only
-/// [`Store::lookup_block`] of a writer's store also sees what was appended since.
+/// [`Store::lookup_blocks`] of a writer's store also sees what was appended since.
 #[derive(Debug)]
 pub struct Store {
     pub(super) id: StoreId,

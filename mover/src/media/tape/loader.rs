@@ -82,7 +82,7 @@ impl Loader for FolderLoader {
                 .way_out(format!("put {barcode}.tap back, or restore from another copy")));
         }
         // A fiftieth, and never less than what may be under way, and what closes a volume.
-        let reserve = (self.capacity / 50).clamp(4 << 20, 64 << 20).min(self.capacity / 2);
+        let reserve = (self.capacity / 50).clamp(8 << 20, 64 << 20).min(self.capacity / 2);
         let tape = SimhTape::open(path, self.capacity, reserve)?;
         self.loaded.insert(barcode.to_owned(), drive);
         Ok(Box::new(tape))
