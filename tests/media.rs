@@ -489,3 +489,50 @@ fn a_copy_stands_in_for_what_is_damaged() {
     std::fs::write(&volume, bytes).expect("a volume");
     assert_same(&source, &machine.restore(&store, "a", "back"));
 }
+
+/// A disk that is not mounted is missed by nobody, and comes back as it was.
+#[test]
+fn a_disk_that_is_away_comes_back_as_it_was() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("file"), 1, 1_000_000);
+    let text = "[pools.nas]\nkind = \"disk\"\npath = \"nas\"\n\
+                [[rules]]\nname = \"all\"\npools = [\"nas\"]\n";
+    let file = policy(&machine, text);
+    machine.ok(args!["archive", "--policy", file]);
+    // An empty mount point stays where the disk was.
+    std::fs::rename(machine.path("nas"), machine.path("unmounted")).expect("a rename");
+    machine.make_folder("nas");
+    assert!(machine.ok(args!["list", store]).stdout.contains('a'));
+    tree::random_file(&source.join("more"), 2, 1_000_000);
+    machine.fails(2, &["no pool nas at hand", "mount"], args!["archive", "--policy", file]);
+    let done = machine.run(args!["restore", store, "a", "--into", machine.path("without")]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert_eq!(std::fs::read_dir(machine.path("nas")).expect("a folder").count(), 0);
+    std::fs::remove_dir(machine.path("nas")).expect("it is empty");
+    std::fs::rename(machine.path("unmounted"), machine.path("nas")).expect("a rename");
+    machine.ok(args!["archive", "--policy", file]);
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+    machine.ok(args!["verify", store, "--read"]);
+}
+
+/// What an old archive stored stays in every pool whose newest archive refers to it.
+#[test]
+fn prune_keeps_the_copies_that_newer_archives_refer_to() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("file"), 1, 2_000_000);
+    let text = "[pools.second]\nkind = \"disk\"\npath = \"second\"\nvolume-size = \"1M\"\n\
+                [[rules]]\nname = \"all\"\npools = [\"default\", \"second\"]\n";
+    let file = policy(&machine, text);
+    tree::settle();
+    machine.ok(args!["archive", "--policy", file]);
+    machine.ok(args!["archive", "--policy", file]);
+    let count = || std::fs::read_dir(machine.path("second")).expect("a pool").count();
+    let before = count();
+    let done = machine.json(args!["prune", store, "--keep-last", "1"]);
+    assert_eq!(done.number("dropped"), 1, "{done:?}");
+    assert_eq!(before, count(), "both copies stay: {done:?}");
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+    machine.ok(args!["verify", store, "--read"]);
+}

@@ -104,6 +104,8 @@ pub enum PoolSpec {
 const RECORD_LENGTH: u64 = 256 << 10;
 /// The shortest and the longest that drives and SIMH take.
 const RECORD_LENGTHS: std::ops::RangeInclusive<u64> = 512..=8 << 20;
+/// Stands in the folder of a pool on disk.
+const MARK: &str = "mover-pool";
 /// Bytes of a DVD+R of one layer.
 const DISC_CAPACITY: u64 = 4_700_372_992;
 /// Bytes that are burned at once, where nothing else is said: each disc session costs about one
@@ -154,15 +156,26 @@ impl PoolSpec {
         self
     }
 
+    /// Makes the folder of a pool that has one, and marks it, so that an empty mount point is never
+    /// taken for it.
+    pub fn prepare(&self) -> Result<()> {
+        let PoolSpec::Disk { path, .. } = self else { return Ok(()) };
+        let failed = |cause| Error::io("making the folder of a pool", path, cause);
+        std::fs::create_dir_all(path).map_err(failed)?;
+        std::fs::write(path.join(MARK), b"a pool of a store of mover\n").map_err(failed)
+    }
+
+    /// Whether its media are away: a disk or NAS that is not mounted. Others are fetched when they
+    /// are needed.
+    pub fn is_away(&self) -> bool {
+        matches!(self, PoolSpec::Disk { path, .. } if !path.join(MARK).exists())
+    }
+
     /// Makes ready for the media of the pool `name`; what has to be remembered of them is kept in
     /// the folder `state`. Nothing is fetched, and no device is spoken to.
     pub fn open(&self, name: &str, state: &Path) -> Result<Media> {
         match self {
-            PoolSpec::Disk { path, .. } => {
-                std::fs::create_dir_all(path)
-                    .map_err(|cause| Error::io("making the folder of a pool", path, cause))?;
-                Ok(Media::Disk(DiskStorage::new(path)))
-            }
+            PoolSpec::Disk { path, .. } => Ok(Media::Disk(DiskStorage::new(path))),
             PoolSpec::Tape { .. } => self.open_tape(name, state).map(Media::Tape),
             PoolSpec::Optical { folder, discs, capacity, session_size, spool } => {
                 let spool = spool.clone().unwrap_or_else(|| state.join(format!("{name}-spool")));

@@ -74,15 +74,13 @@ fn decide(ambient: &Ambient, store: &Store, config: &PruneConfig, zone: &TimeZon
     let shown: Vec<ArchiveRecord> = archives.iter().filter(is_shown).cloned().collect();
     let now = ambient.clock.now();
     let mut kept_by: Vec<Vec<String>> = vec![Vec::new(); shown.len()];
+    let pools_of: Vec<BTreeSet<String>> =
+        shown.iter().map(|record| store.archive_pools(record)).collect::<Result<_>>()?;
     let mut kept_in: BTreeMap<String, BTreeSet<ArchiveId>> = BTreeMap::new();
     for pool in store.pools() {
         let keep = config.pools.get(&pool.name).unwrap_or(&config.keep);
-        let mut of_pool = Vec::new();
-        for (at, record) in shown.iter().enumerate() {
-            if store.archive_pools(&record.header.archive)?.contains(&pool.name) {
-                of_pool.push(at);
-            }
-        }
+        let of_pool: Vec<usize> =
+            (0..shown.len()).filter(|at| pools_of[*at].contains(&pool.name)).collect();
         let records: Vec<ArchiveRecord> = of_pool.iter().map(|at| shown[*at].clone()).collect();
         let kept = kept_in.entry(pool.name.clone()).or_default();
         for (at, fate) in of_pool.iter().zip(keep.fates(&records, now, zone)) {

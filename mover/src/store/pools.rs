@@ -26,6 +26,10 @@ impl StoreConfig {
     pub fn open(path: impl Into<PathBuf>) -> Result<StoreConfig> {
         let mut config = StoreConfig::new(path);
         for (name, spec) in pools(&config.path)? {
+            if spec.is_away() {
+                // Nothing of it is missed, and nothing is written to it: see `Shelf`.
+                continue;
+            }
             let storage = open_pool(&config.path, &name, &spec)?.storage();
             let volume_size = spec.volume_size();
             config.pools.push(PoolConfig { name, storage, volume_size });
@@ -68,6 +72,9 @@ pub fn remember_pools(store: &Path, specs: &BTreeMap<String, PoolSpec>) -> Resul
     for (name, spec) in specs {
         // What cannot be opened is not remembered: it would stand in the way of everything.
         open_pool(store, name, spec)?;
+        if pools(store)?.get(name).is_none_or(|known| known != spec) {
+            spec.prepare()?;
+        }
         if name == HOME_POOL {
             let message = format!("a pool cannot be called {HOME_POOL}");
             return Err(Error::new(ErrorKind::Usage, message)

@@ -1,5 +1,6 @@
 //! What a store answers to its readers.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use format::{
@@ -262,9 +263,16 @@ impl Store {
         self.shelf.pools().iter().enumerate().map(record).collect()
     }
 
-    /// The pools that hold chunks of an archive, by name.
-    pub fn archive_pools(&self, archive: &ArchiveId) -> Result<Vec<String>> {
-        self.connections.with(|connection| query::pools_of(connection, archive))
+    /// The pools that hold chunks which an archive needs, its own or others', by name.
+    pub fn archive_pools(&self, record: &ArchiveRecord) -> Result<BTreeSet<String>> {
+        let own = &record.header.archive;
+        self.connections.with(|connection| {
+            let mut pools = BTreeSet::from_iter(query::pools_of(connection, own)?);
+            for range in record.footer.iter().flat_map(|footer| &footer.needs) {
+                pools.extend(query::pools_of_range(connection, range)?);
+            }
+            Ok(pools)
+        })
     }
 
     /// What a volume's label says; it is fetched for that.

@@ -56,8 +56,12 @@ impl Shelf {
     pub(super) fn pool(&self, name: &str) -> Result<usize> {
         self.pools.iter().position(|pool| pool.name == name).ok_or_else(|| {
             let known: Vec<&str> = self.pools.iter().map(|pool| pool.name.as_str()).collect();
-            Error::new(ErrorKind::Missing, format!("the store has no pool {name}"))
-                .way_out(format!("it has {}; a policy file can add others", known.join(", ")))
+            Error::new(ErrorKind::Missing, format!("the store has no pool {name} at hand")).way_out(
+                format!(
+                    "it has {}; mount the disk of the pool, or add it by a policy",
+                    known.join(", ")
+                ),
+            )
         })
     }
 

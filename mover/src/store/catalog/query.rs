@@ -292,6 +292,21 @@ pub(in crate::store) fn pools_of(
     all(connection, statement, [archive], |row| row.get(0))
 }
 
+/// The pools that hold chunks of a range, by name.
+pub(in crate::store) fn pools_of_range(
+    connection: &Connection,
+    range: &ChunkRange,
+) -> Result<Vec<String>> {
+    let Some(archive) = archive_id(connection, &range.archive)? else { return Ok(Vec::new()) };
+    let statement = "SELECT DISTINCT pools.name FROM chunks
+        JOIN volumes ON volumes.number = chunks.volume JOIN pools ON pools.id = volumes.pool
+        WHERE chunks.archive = ?1 AND chunks.stream = ?2
+        AND chunks.number >= ?3 AND chunks.number < ?4";
+    let (stream, end) = (stream_column(range.stream), range.first.saturating_add(range.count));
+    let values = params![archive, stream, range.first as i64, end as i64];
+    all(connection, statement, values, |row| row.get(0))
+}
+
 /// How many chunks of a range are known.
 pub(in crate::store) fn count_of(connection: &Connection, range: &ChunkRange) -> Result<u64> {
     let Some(archive) = archive_id(connection, &range.archive)? else { return Ok(0) };
