@@ -215,3 +215,18 @@ fn a_volume_has_one_name() {
         assert_eq!(volume_number(name), number, "{name}");
     }
 }
+
+#[test]
+fn a_folder_is_a_medium_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let open =
+        || -> std::sync::Arc<dyn Storage> { std::sync::Arc::new(DiskStorage::new(folder.path())) };
+    super::conformance::check(open(), &open);
+}
+
+#[test]
+fn the_folder_in_memory_is_one_too() {
+    let storage = FakeStorage::new();
+    let open = || -> std::sync::Arc<dyn Storage> { std::sync::Arc::new(storage.clone()) };
+    super::conformance::check(open(), &open);
+}

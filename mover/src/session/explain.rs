@@ -88,7 +88,9 @@ pub fn explain(
                 file.part(&narrowed, part, known);
             }
             parts += 1;
-            if let Some((verdict, found)) = answer {
+            if let Some((verdict, mut found)) = answer {
+                // Each stands there twice, for rules: by its name, and with its component's.
+                found.retain(|tag| tag.contains(':'));
                 file.explained.verdict = match verdict {
                     Verdict::Hold => Some(format!("held: {}", found.join(", "))),
                     Verdict::Stop => Some(format!("left out: {}", found.join(", "))),

@@ -193,7 +193,7 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
 /// Makes the catalog of a store anew, from its volumes alone.
 pub fn rebuild(config: &StoreConfig) -> Result<Rebuilt> {
     super::open::look_at(config)?;
-    let doing = "catalog rebuild";
+    let doing = "media scan";
     let _lock = match lock::acquire(&config.lock(), doing, config.clock.as_ref())? {
         Attempt::Held(lock) => lock,
         Attempt::Busy(error) | Attempt::Unwritable(error) => return Err(error),

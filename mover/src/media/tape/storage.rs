@@ -1,6 +1,7 @@
 //! A pool of cartridges: each holds one volume, whose bytes are its records in their order.
 
 use std::fmt;
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -42,6 +43,8 @@ struct Library {
     off_line: Vec<Option<String>>,
     /// The order in which drives were used, the last one last.
     used: Vec<usize>,
+    /// Held while cartridges are in drives: two that move one tape would write where it is not.
+    held: Option<File>,
     /// Passes over cartridges that were taken out of their drive since.
     passes: std::collections::BTreeMap<String, u64>,
 }
@@ -69,6 +72,7 @@ impl TapeStorage {
             drives: (0..count).map(|_| None).collect(),
             off_line: vec![None; count],
             used: (0..count).collect(),
+            held: None,
             passes: std::collections::BTreeMap::new(),
         };
         let library = Arc::new(Mutex::new(library));
@@ -98,6 +102,7 @@ impl TapeStorage {
     /// Lets a cartridge be written whatever is on it, which is lost then.
     pub fn take_over(&self, barcode: &str) -> Result<()> {
         let mut library = self.lock();
+        self.hold(&mut library)?;
         let drive = self.fetch(&mut library, barcode)?;
         let loaded = library.drives[drive].as_mut().expect("it was just loaded");
         loaded.device.rewind()?;
@@ -114,6 +119,7 @@ impl TapeStorage {
     /// Asks every cartridge what is on it: for when nobody remembers. Takes its time.
     pub fn scan(&self) -> Result<()> {
         let mut library = self.lock();
+        self.hold(&mut library)?;
         for barcode in library.loader.inventory()?.into_keys() {
             if !self.config.barcodes.is_match(&barcode) {
                 continue;
@@ -207,6 +213,33 @@ impl TapeStorage {
         }))
     }
 
+    /// Keeps all others from the drives for as long as this pool, or this process, lives.
+    fn hold(&self, library: &mut Library) -> Result<()> {
+        if library.held.is_some() {
+            return Ok(());
+        }
+        let path = self.config.state.with_extension("lock");
+        let failed = |cause| Error::io("locking", &path, cause);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let file = File::create(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {
+                library.held = Some(file);
+                // Whoever had them may have written since this pool was opened.
+                library.cartridges = Cartridges::open(&self.config.state)?;
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => {
+                let message =
+                    format!("another command has the drives of pool {}", self.config.pool);
+                Err(Error::new(ErrorKind::Busy, message).way_out("wait for its end, and try again"))
+            }
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
+    }
+
     fn unload(&self, library: &mut Library, drive: usize) -> Result<()> {
         let Some(loaded) = library.drives[drive].take() else { return Ok(()) };
         *library.passes.entry(loaded.barcode.clone()).or_default() += loaded.passes;
@@ -223,6 +256,7 @@ impl TapeStorage {
         what: impl FnOnce(&mut LoadedDrive, &mut Cartridge) -> Result<T>,
     ) -> Result<T> {
         let mut library = self.lock();
+        self.hold(&mut library)?;
         let barcode = self.barcode(&library, name)?;
         let fresh = !library.drives.iter().flatten().any(|loaded| loaded.barcode == barcode);
         let drive = self.fetch(&mut library, &barcode)?;
@@ -310,6 +344,7 @@ impl Storage for TapeStorage {
 
     fn create(&self, name: &str) -> Result<Box<dyn AppendFile>> {
         let mut library = self.lock();
+        self.hold(&mut library)?;
         if library.cartridges.with(name).is_some() {
             let message = format!("pool {} holds {name} already", self.config.pool);
             return Err(Error::new(ErrorKind::Exists, message));
@@ -360,7 +395,8 @@ impl Storage for TapeStorage {
     }
 
     fn append(&self, name: &str) -> Result<Box<dyn AppendFile>> {
-        let library = self.lock();
+        let mut library = self.lock();
+        self.hold(&mut library)?;
         let barcode = self.barcode(&library, name)?;
         let records = library.cartridges.known[&barcode].records;
         drop(library);
@@ -384,6 +420,7 @@ impl Storage for TapeStorage {
 
     fn remove(&self, name: &str) -> Result<()> {
         let mut library = self.lock();
+        self.hold(&mut library)?;
         let barcode = self.barcode(&library, name)?;
         let known = library.cartridges.known.get_mut(&barcode).expect("it has a volume");
         (known.volume, known.records) = (None, 0);
@@ -391,7 +428,12 @@ impl Storage for TapeStorage {
     }
 
     fn sync(&self) -> Result<()> {
-        self.lock().cartridges.save()
+        let library = self.lock();
+        match library.held.is_some() {
+            true => library.cartridges.save(),
+            // Nothing was changed by this pool.
+            false => Ok(()),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -410,7 +452,9 @@ impl Drop for Library {
                 let _ = self.loader.unload(&barcode, drive);
             }
         }
-        let _ = self.cartridges.save();
+        if self.held.is_some() {
+            let _ = self.cartridges.save();
+        }
     }
 }
 

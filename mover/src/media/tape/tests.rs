@@ -70,6 +70,25 @@ fn a_pool_of_cartridges_is_a_medium_like_any_other() {
     });
 }
 
+/// The same on real commands: a changer and two drives of tgt's, over iSCSI.
+#[test]
+fn a_library_is_a_medium_like_any_other() {
+    let tgt = crate::media::scsi::tests::kit::Tgt::library(3, 64);
+    let folder = tempfile::tempdir().unwrap();
+    let open = || -> Arc<dyn Storage> {
+        let drives = vec![tgt.address(1), tgt.address(2)];
+        let loader = super::ChangerLoader::new(tgt.address(3), drives);
+        let config = TapeConfig {
+            pool: "tape".to_owned(),
+            state: folder.path().join("tape.json"),
+            barcodes: globs("TST*"),
+            record_length: RECORD,
+        };
+        Arc::new(Unlabelled(TapeStorage::new(config, Box::new(loader)).unwrap()))
+    };
+    conformance::check(open(), &open);
+}
+
 /// The suite writes noise where a store writes labels.
 #[derive(Debug)]
 struct Unlabelled(TapeStorage);
@@ -294,6 +313,20 @@ fn a_cartridge_that_is_away_is_named() {
 }
 
 #[test]
+fn two_do_not_move_one_tape() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool(&folder);
+    write(&storage, "00000001.volume", &label(1));
+    let other = pool(&folder);
+    let read = |storage: &TapeStorage| {
+        storage.open("00000001.volume").unwrap().read_at(0, &mut [0; 9]).map_err(|it| it.kind())
+    };
+    assert_eq!(read(&other), Err(ErrorKind::Busy));
+    drop(storage);
+    assert_eq!(read(&other), Ok(9));
+}
+
+#[test]
 fn two_drives_hold_two_cartridges_and_one_drive_takes_turns() {
     for drives in [1, 2] {
         let folder = tempfile::tempdir().unwrap();
@@ -328,8 +361,8 @@ fn what_was_not_synced_is_no_part_of_the_volume_after_a_kill() {
     let _ = file.write(&label(1)).unwrap();
     file.sync().unwrap();
     let _ = file.write(&bytes(3, 5 * RECORD as usize)).unwrap();
-    // As if killed: nothing of it is told to anyone.
-    std::mem::forget((file, storage));
+    // Nothing of it is told to anyone, whether by a kill or by an end.
+    drop((file, storage));
     let storage = pool(&folder);
     assert!(read(&storage, "00000001.volume") == label(1));
     let mut file = storage.append("00000001.volume").unwrap();
