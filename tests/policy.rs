@@ -89,6 +89,10 @@ fn chunks_on(folder: &Path) -> u64 {
     let mut count = 0;
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let path = entry.expect("an entry").path();
+        // Beside the volumes stands the mark of the pool.
+        if path.extension().is_none() {
+            continue;
+        }
         let mut bytes = std::fs::read(&path).expect("a volume");
         if path.extension().is_some_and(|it| it == "tap") {
             bytes = records(&bytes);
