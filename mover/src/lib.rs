@@ -10,6 +10,7 @@
 
 pub mod error;
 pub mod ambient;
+mod durable;
 mod units;
 pub mod buffer;
 pub mod pipeline;

@@ -5,8 +5,10 @@ pub(crate) mod disk;
 pub(crate) mod machine;
 pub(crate) mod proxy;
 pub(crate) mod random;
+pub(crate) mod rclone;
 pub(crate) mod same;
 pub(crate) mod server;
+pub(crate) mod tape;
 #[path = "../../mover/src/media/scsi/tests/kit.rs"]
 #[allow(dead_code, reason = "the tests of the devices use the rest")]
 pub(crate) mod tgt;

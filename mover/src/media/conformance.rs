@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use format::{Frame, FrameKind, StoreId, Timestamp, VolumeLabel};
+
 use super::{AppendFile, Room, Storage};
 
 /// Bytes that can be told from their neighbours, wherever they are read.
@@ -16,16 +18,33 @@ pub(crate) fn bytes(seed: u64, length: usize) -> Vec<u8> {
     std::iter::repeat_with(&mut next).flatten().take(length).collect()
 }
 
+/// What a store writes first on every volume: some media look for it.
+pub(crate) fn label(number: u32, record_length: u32) -> Vec<u8> {
+    let mut body = Vec::new();
+    let label = VolumeLabel {
+        store: StoreId([1; 16]),
+        volume: number,
+        created: Timestamp::default(),
+        pool: "tape".to_owned(),
+        name: String::new(),
+    };
+    label.encode(&mut body);
+    let mut record = Vec::new();
+    Frame::encode(FrameKind::VolumeLabel, &body, &[], &mut record);
+    record.resize(record.len().next_multiple_of(record_length as usize), 0);
+    record
+}
+
 /// Checks an empty pool of a medium. `again` opens the same pool anew, as a later process would.
 pub(crate) fn check(storage: Arc<dyn Storage>, again: &dyn Fn() -> Arc<dyn Storage>) {
-    let unit = storage.traits().record_length as usize;
-    let piece = |seed, about: usize| bytes(seed, about.next_multiple_of(unit));
+    let unit = storage.traits().record_length;
+    let piece = |seed, about: usize| bytes(seed, about.next_multiple_of(unit as usize));
     assert_eq!(storage.list().unwrap(), [] as [&str; 0], "an empty pool");
     let name = "00000001.volume";
     assert!(storage.open(name).and_then(|file| file.length()).is_err(), "nothing is there yet");
 
     // Written, synced, read: at the beginning, across pieces, at the end, behind it.
-    let (one, two) = (piece(1, 700_000), piece(2, 90_000));
+    let (one, two) = ([label(1, unit), piece(1, 700_000)].concat(), piece(2, 90_000));
     let mut file = storage.create(name).unwrap();
     file.sync().unwrap();
     storage.sync().unwrap();
@@ -52,43 +71,57 @@ pub(crate) fn check(storage: Arc<dyn Storage>, again: &dyn Fn() -> Arc<dyn Stora
     reads(&*storage, name, &all);
     drop((file, reader, storage));
 
-    // A later process sees what was synced, and goes on behind it.
+    // A later process sees what was synced. What was never promised can be taken back, where the
+    // medium can, and what is written goes behind it.
     let storage = again();
     assert_eq!(storage.list().unwrap(), [name]);
     assert_eq!(storage.length(name).unwrap(), all.len() as u64);
     reads(&*storage, name, &all);
-    let four = piece(4, 100_000);
     let mut file: Box<dyn AppendFile> = storage.append(name).unwrap();
     assert_eq!(file.length(), all.len() as u64);
-    let _ = file.write(&four).unwrap();
-    file.finish().unwrap();
-    all.extend_from_slice(&four);
-    drop(file);
-    reads(&*storage, name, &all);
-
-    // What was never promised can be taken back, where the medium can.
     if storage.traits().can_truncate {
-        let mut file = storage.append(name).unwrap();
         file.truncate(one.len() as u64).unwrap();
+        assert_eq!(file.length(), one.len() as u64);
         let _ = file.write(&two).unwrap();
         file.sync().unwrap();
-        drop(file);
         all = [one.clone(), two.clone()].concat();
         reads(&*storage, name, &all);
-        assert_eq!(again().length(name).unwrap(), all.len() as u64);
+        drop((file, storage));
+        let storage = again();
+        assert_eq!(storage.length(name).unwrap(), all.len() as u64);
+        file = storage.append(name).unwrap();
     }
+    let four = piece(4, 100_000);
+    let _ = file.write(&four).unwrap();
+    file.rest().unwrap();
+    file.settle().unwrap();
+    let five = piece(5, 70_000);
+    let _ = file.write(&five).unwrap();
+    file.finish().unwrap();
+    all.extend_from_slice(&four);
+    all.extend_from_slice(&five);
+    drop(file);
+    let storage = again();
+    reads(&*storage, name, &all);
 
-    // A second volume beside the first.
+    // A second volume beside the first, which then goes.
     let second = "00000002.volume";
+    let content = [label(2, unit), two].concat();
     let mut file = storage.create(second).unwrap();
-    let _ = file.write(&two).unwrap();
+    let _ = file.write(&content).unwrap();
     file.finish().unwrap();
     storage.sync().unwrap();
     drop(file);
     assert_eq!(storage.list().unwrap(), [name, second]);
-    reads(&*storage, second, &two);
+    reads(&*storage, second, &content);
     reads(&*storage, name, &all);
     assert!(!storage.path(second).as_os_str().is_empty());
+    storage.remove(name).unwrap();
+    storage.sync().unwrap();
+    assert_eq!(storage.list().unwrap(), [second]);
+    reads(&*storage, second, &content);
+    drop(storage);
+    assert_eq!(again().list().unwrap(), [second]);
 }
 
 /// Reads a volume in several ways.

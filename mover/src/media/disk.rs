@@ -3,11 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::storage::{AppendFile, ReadFile, Room, Storage};
-use crate::{Error, Result};
+use crate::{Error, Result, durable};
 
 /// A folder.
 #[derive(Clone, Debug)]
@@ -63,18 +63,12 @@ impl Storage for DiskStorage {
     }
 
     fn sync(&self) -> Result<()> {
-        sync_folder(&self.folder)
+        durable::sync_folder(&self.folder)
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
-}
-
-/// Makes the names in a folder durable.
-fn sync_folder(folder: &Path) -> Result<()> {
-    let synced = File::open(folder).and_then(|file| file.sync_all());
-    synced.map_err(|cause| Error::io("syncing folder", folder, cause))
 }
 
 struct DiskFile {

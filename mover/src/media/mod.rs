@@ -17,6 +17,7 @@ mod writer;
 mod reader;
 mod scan;
 mod spec;
+mod remembered;
 
 pub use disk::DiskStorage;
 pub use fake::FakeStorage;

@@ -1,7 +1,7 @@
 //! Which server is trusted at which address: a file of lines `ADDRESS FINGERPRINT`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use super::address::with_port;
 use super::identity::{Fingerprint, Identity, folder};
 use super::link::dial;
 use super::tls;
+use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Addresses and the fingerprints that are trusted there.
@@ -106,14 +107,10 @@ impl KnownPeers {
         lock.lock().map_err(failed)?;
         let mut peers = self.list()?;
         change(&mut peers)?;
-        let parent = self.path.parent().expect("it lies in a folder");
-        let mut file = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
-        for (address, fingerprint) in &peers {
-            writeln!(file, "{address} {fingerprint}").map_err(failed)?;
-        }
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.path).map_err(|error| failed(error.error))?;
-        Ok(())
+        let line =
+            |(address, fingerprint): &(String, Fingerprint)| format!("{address} {fingerprint}\n");
+        let text: String = peers.iter().map(line).collect();
+        durable::replace(&self.path, text.as_bytes())
     }
 }
 

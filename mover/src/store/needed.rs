@@ -6,6 +6,29 @@ use super::open::Store;
 use super::record::ArchiveRecord;
 use crate::Result;
 
+/// Sorts ranges, each a first and a last, and makes one of those of the same stream that overlap:
+/// so a search finds the only one that can hold a key.
+pub(super) fn join<K: Ord + Copy>(
+    ranges: &mut Vec<(K, K)>,
+    is_same_stream: impl Fn(&K, &K) -> bool,
+) {
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, kept| {
+        let joins = is_same_stream(&next.0, &kept.0) && next.0 <= kept.1;
+        if joins {
+            kept.1 = kept.1.max(next.1);
+        }
+        joins
+    });
+}
+
+/// Whether a key is in one of the ranges, which were joined. A range of one stream ends in it, and
+/// keys are ordered by streams first.
+pub(super) fn is_within<K: Ord>(ranges: &[(K, K)], key: &K) -> bool {
+    let behind = ranges.partition_point(|(first, _)| first <= key);
+    behind.checked_sub(1).is_some_and(|at| *key <= ranges[at].1)
+}
+
 /// Ranges of chunks, ascending and apart.
 #[derive(Debug, Default)]
 pub struct Needed {
@@ -31,25 +54,13 @@ impl Needed {
                 }
             }
         }
-        ranges.sort_unstable();
-        ranges.dedup_by(|next, kept| {
-            let joins = (next.0.archive, next.0.stream) == (kept.0.archive, kept.0.stream)
-                && next.0 <= kept.1;
-            if joins {
-                kept.1 = kept.1.max(next.1);
-            }
-            joins
-        });
+        join(&mut ranges, |one, other| (one.archive, one.stream) == (other.archive, other.stream));
         Needed { ranges }
     }
 
     /// Whether a chunk is among them.
     pub fn contains(&self, chunk: &ChunkId) -> bool {
-        let behind = self.ranges.partition_point(|(first, _)| first <= chunk);
-        let range = behind.checked_sub(1).map(|at| &self.ranges[at]);
-        range.is_some_and(|(first, last)| {
-            (first.archive, first.stream) == (chunk.archive, chunk.stream) && chunk <= last
-        })
+        is_within(&self.ranges, chunk)
     }
 
     /// All chunks, one by one; of unfinished archives none, since nobody knows how many there are.

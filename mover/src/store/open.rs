@@ -19,7 +19,7 @@ use super::volumes;
 use super::writer::label;
 use crate::ambient::random_bytes;
 use crate::media::{FrameParts, VolumeReader, VolumeWriter, volume_file, volume_number};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, durable};
 
 /// A store that is read, by any number of threads. It sees what is committed; only
 /// [`Store::lookup_blocks`] of a writer's store also sees what was appended since.
@@ -51,8 +51,8 @@ impl Store {
             Attempt::Busy(error) | Attempt::Unwritable(error) => return Err(error),
         };
         std::fs::create_dir(config.volumes()).map_err(failed)?;
-        sync_folder(path)?;
-        sync_folder(&parent(path))?;
+        durable::sync_folder(path)?;
+        durable::sync_folder(&parent(path))?;
         let id = StoreId(random_bytes(config.random.as_ref()));
         let storage = config.storage();
         let mut volume = VolumeWriter::create(storage.as_ref(), &volume_file(1))?;
@@ -186,9 +186,4 @@ fn parent(path: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
-}
-
-fn sync_folder(path: &Path) -> Result<()> {
-    let synced = std::fs::File::open(path).and_then(|folder| folder.sync_all());
-    synced.map_err(|cause| Error::io("syncing folder", path, cause))
 }

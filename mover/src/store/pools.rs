@@ -1,7 +1,6 @@
 //! The file in which a store remembers its pools: whoever restores needs them, and has no policy.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{PoolConfig, StoreConfig};
 use super::shelf::HOME_POOL;
 use crate::media::{Media, PoolSpec};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, durable};
 
 const FILE: &str = "pools.toml";
 
@@ -95,11 +94,5 @@ pub fn remember_pools(store: &Path, specs: &BTreeMap<String, PoolSpec>) -> Resul
     }
     let text = toml::to_string_pretty(&PoolsFile { pools: known })
         .map_err(|cause| Error::new(ErrorKind::Usage, "writing pools down").because(cause))?;
-    let path = store.join(FILE);
-    let failed = |cause: std::io::Error| Error::io("writing", &path, cause);
-    let mut file = tempfile::NamedTempFile::new_in(store).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist(&path).map_err(|error| failed(error.error))?;
-    let synced = std::fs::File::open(store).and_then(|folder| folder.sync_all());
-    synced.map_err(|cause| Error::io("syncing folder", store, cause))
+    durable::replace(&store.join(FILE), text.as_bytes())
 }

@@ -1,13 +1,9 @@
 //! What a pool remembers of its discs: which volume is on which, and where its parts lie.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
 use serde::{Deserialize, Serialize};
 
 use super::xorriso::DiscFile;
-use crate::{Error, ErrorKind, Result};
+use crate::media::remembered::Remembered;
 
 /// A part of a volume that was burned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,36 +70,4 @@ pub(super) fn parts(files: Vec<DiscFile>) -> Vec<Part> {
 }
 
 /// All volumes of a pool, by the names of their files.
-#[derive(Debug)]
-pub(super) struct Discs {
-    path: PathBuf,
-    pub(super) volumes: BTreeMap<String, DiscVolume>,
-}
-
-impl Discs {
-    pub(super) fn open(path: &Path) -> Result<Discs> {
-        let volumes = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|cause| {
-                Error::new(ErrorKind::Damaged, format!("{} cannot be read", path.display()))
-                    .because(cause)
-                    .way_out("move it away and run `mover media scan`, which asks the discs")
-            })?,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(cause) => return Err(Error::io("reading", path, cause)),
-        };
-        Ok(Discs { path: path.to_owned(), volumes })
-    }
-
-    /// Makes what is known durable.
-    pub(super) fn save(&self) -> Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let failed = |cause: std::io::Error| Error::io("writing", &self.path, cause);
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        let text = serde_json::to_vec_pretty(&self.volumes).expect("names and numbers");
-        file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-        file.persist(&self.path).map_err(|error| failed(error.error))?;
-        let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(failed)
-    }
-}
+pub(super) type Discs = Remembered<DiscVolume>;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::state::{DiscVolume, Discs, Segment, part_path, parts};
 use super::xorriso;
 use crate::media::{AppendFile, MediumKind, MediumTraits, ReadFile, Room, Storage};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, durable};
 
 /// What a disc session takes besides its files: descriptors, the tree of all sessions, padding.
 const SESSION_OVERHEAD: u64 = 1 << 20;
@@ -54,7 +54,7 @@ impl DiscStorage {
         let mut discs = self.lock();
         for disc in self.names()? {
             for part in parts(xorriso::files(&self.image(&disc))?) {
-                let volume = discs.volumes.entry(part.volume.clone()).or_default();
+                let volume = discs.known.entry(part.volume.clone()).or_default();
                 if volume.disc.is_empty() {
                     volume.disc.clone_from(&disc);
                 }
@@ -102,7 +102,7 @@ impl DiscStorage {
     }
 
     fn volume(&self, name: &str) -> Result<DiscVolume> {
-        self.lock().volumes.get(name).cloned().ok_or_else(|| {
+        self.lock().known.get(name).cloned().ok_or_else(|| {
             let message = format!("pool {} has no disc with {name}", self.config.pool);
             Error::new(ErrorKind::Missing, message)
         })
@@ -141,7 +141,7 @@ impl DiscStorage {
         let synced = File::open(&image).and_then(|file| file.sync_all());
         synced.map_err(|cause| Error::io("syncing disc", &image, cause))?;
         let mut discs = self.lock();
-        discs.volumes.insert(name.to_owned(), volume);
+        discs.known.insert(name.to_owned(), volume);
         discs.save()?;
         // Only now: until it is known where they lie, this is where the bytes are found.
         std::fs::remove_file(&path).map_err(|cause| Error::io("removing", &path, cause))
@@ -197,7 +197,7 @@ impl Storage for DiscStorage {
     }
 
     fn list(&self) -> Result<Vec<String>> {
-        Ok(self.lock().volumes.keys().cloned().collect())
+        Ok(self.lock().known.keys().cloned().collect())
     }
 
     fn length(&self, name: &str) -> Result<u64> {
@@ -207,13 +207,13 @@ impl Storage for DiscStorage {
 
     fn create(&self, name: &str) -> Result<Box<dyn AppendFile>> {
         let mut discs = self.lock();
-        if discs.volumes.contains_key(name) {
+        if discs.known.contains_key(name) {
             let message = format!("pool {} holds {name} already", self.config.pool);
             return Err(Error::new(ErrorKind::Exists, message));
         }
         let mut foreign = Vec::new();
         for disc in &self.config.discs {
-            if discs.volumes.values().any(|volume| volume.disc == *disc) {
+            if discs.known.values().any(|volume| volume.disc == *disc) {
                 continue;
             }
             // Only a blank disc is written: what is on another one is somebody's.
@@ -225,7 +225,7 @@ impl Storage for DiscStorage {
                 Error::io("making the folder of discs", &self.config.folder, cause)
             })?;
             let volume = DiscVolume { disc: disc.clone(), ..DiscVolume::default() };
-            discs.volumes.insert(name.to_owned(), volume);
+            discs.known.insert(name.to_owned(), volume);
             discs.save()?;
             drop(discs);
             return Ok(Box::new(DiscFile::open(self, name)?));
@@ -253,7 +253,7 @@ impl Storage for DiscStorage {
         let path = self.spool(name, self.volume(name)?.burned());
         let mut discs = self.lock();
         // The disc cannot be written again: it goes with its volume.
-        discs.volumes.remove(name);
+        discs.known.remove(name);
         discs.save()?;
         match std::fs::remove_file(&path) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
@@ -264,9 +264,7 @@ impl Storage for DiscStorage {
     }
 
     fn sync(&self) -> Result<()> {
-        let folder = &self.config.spool;
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|cause| Error::io("syncing folder", folder, cause))
+        durable::sync_folder(&self.config.spool)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -355,7 +353,7 @@ impl AppendFile for DiscFile {
     fn finish(&mut self) -> Result<()> {
         self.settle()?;
         let mut discs = self.storage.lock();
-        let volume = discs.volumes.get_mut(&self.name).expect("it was opened");
+        let volume = discs.known.get_mut(&self.name).expect("it was opened");
         volume.finished = true;
         let image = self.storage.config.folder.join(format!("{}.iso", volume.disc));
         discs.save()?;
@@ -405,7 +403,7 @@ impl ReadFile for DiscReader {
     }
 
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize> {
-        let volume = self.storage.volume(&self.name)?;
+        let mut volume = self.storage.volume(&self.name)?;
         let mut filled = 0;
         while filled < bytes.len() {
             let at = offset + filled as u64;
@@ -421,7 +419,16 @@ impl ReadFile for DiscReader {
                     let read = File::open(&path).and_then(|file| file.read_at(room, within));
                     match read {
                         Ok(count) => count,
-                        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => 0,
+                        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                            // Another process may have burned it since.
+                            self.storage.lock().refresh()?;
+                            let now = self.storage.volume(&self.name)?;
+                            if now.burned() == volume.burned() {
+                                break;
+                            }
+                            volume = now;
+                            continue;
+                        }
                         Err(cause) => return Err(Error::io("reading spool", &path, cause)),
                     }
                 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{DiscConfig, DiscStorage};
 use crate::ErrorKind;
 use crate::media::conformance::{self, bytes};
-use crate::media::{Room, Storage};
+use crate::media::{AppendFile, Room, Storage};
 
 fn pool(folder: &Path, capacity: u64) -> DiscStorage {
     let config = DiscConfig {
@@ -37,42 +37,25 @@ fn extracted(image: &Path) -> Vec<u8> {
 #[test]
 fn a_pool_of_discs_is_a_medium_like_any_other() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || -> Arc<dyn Storage> { Arc::new(Uncut(pool(folder.path(), 64 << 20))) };
+    let open = || -> Arc<dyn Storage> { Arc::new(pool(folder.path(), 64 << 20)) };
     conformance::check(open(), &open);
 }
 
-/// The suite would cut what was burned.
-#[derive(Debug)]
-struct Uncut(DiscStorage);
-
-impl Storage for Uncut {
-    fn traits(&self) -> crate::media::MediumTraits {
-        crate::media::MediumTraits { can_truncate: false, ..self.0.traits() }
+/// Writes so many pieces of this length; `after` each of them something happens.
+fn write_pieces(
+    file: &mut dyn AppendFile,
+    count: u64,
+    length: usize,
+    after: impl Fn(&mut dyn AppendFile),
+) -> Vec<u8> {
+    let mut all = Vec::new();
+    for seed in 0..count {
+        let piece = bytes(seed, length);
+        let _ = file.write(&piece).unwrap();
+        after(file);
+        all.extend(piece);
     }
-    fn list(&self) -> crate::Result<Vec<String>> {
-        self.0.list()
-    }
-    fn length(&self, name: &str) -> crate::Result<u64> {
-        self.0.length(name)
-    }
-    fn create(&self, name: &str) -> crate::Result<Box<dyn crate::media::AppendFile>> {
-        self.0.create(name)
-    }
-    fn append(&self, name: &str) -> crate::Result<Box<dyn crate::media::AppendFile>> {
-        self.0.append(name)
-    }
-    fn open(&self, name: &str) -> crate::Result<Arc<dyn crate::media::ReadFile>> {
-        self.0.open(name)
-    }
-    fn remove(&self, name: &str) -> crate::Result<()> {
-        self.0.remove(name)
-    }
-    fn sync(&self) -> crate::Result<()> {
-        self.0.sync()
-    }
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.0.path(name)
-    }
+    all
 }
 
 #[test]
@@ -80,14 +63,10 @@ fn several_disc_sessions_are_one_volume_for_another_program() {
     let folder = tempfile::tempdir().unwrap();
     let storage = pool(folder.path(), 64 << 20);
     let mut file = storage.create("00000001.volume").unwrap();
-    let mut all = Vec::new();
-    for seed in 0..4 {
-        let piece = bytes(seed, 500_000);
-        let _ = file.write(&piece).unwrap();
+    let all = write_pieces(&mut *file, 4, 500_000, |file| {
         file.sync().unwrap();
         file.rest().unwrap();
-        all.extend(piece);
-    }
+    });
     file.finish().unwrap();
     assert!(file.write(b"x").is_ok(), "the spool takes it, the disc does not");
     let image = storage.path("00000001.volume");
@@ -184,13 +163,7 @@ fn the_discs_alone_tell_what_is_on_them() {
     let folder = tempfile::tempdir().unwrap();
     let storage = pool(folder.path(), 64 << 20);
     let mut file = storage.create("00000001.volume").unwrap();
-    let mut all = Vec::new();
-    for seed in 0..3 {
-        let piece = bytes(seed, 700_000);
-        let _ = file.write(&piece).unwrap();
-        file.settle().unwrap();
-        all.extend(piece);
-    }
+    let all = write_pieces(&mut *file, 3, 700_000, |file| file.settle().unwrap());
     drop((file, storage));
     std::fs::remove_dir_all(folder.path().join("spool")).unwrap();
     let storage = pool(folder.path(), 64 << 20);
@@ -199,4 +172,20 @@ fn the_discs_alone_tell_what_is_on_them() {
     let file = storage.open("00000001.volume").unwrap();
     assert_eq!(file.read_at(0, &mut read).unwrap(), all.len());
     assert!(read == all);
+}
+
+#[test]
+fn a_reader_goes_on_when_another_process_has_burned() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool(folder.path(), 64 << 20);
+    let mut file = storage.create("00000001.volume").unwrap();
+    let piece = bytes(1, 300_000);
+    let _ = file.write(&piece).unwrap();
+    file.sync().unwrap();
+    let reader = pool(folder.path(), 64 << 20).open("00000001.volume").unwrap();
+    let mut read = vec![0; piece.len()];
+    assert_eq!(reader.read_at(0, &mut read[..10]).unwrap(), 10);
+    file.settle().unwrap();
+    assert_eq!(reader.read_at(0, &mut read).unwrap(), piece.len());
+    assert!(read == piece);
 }

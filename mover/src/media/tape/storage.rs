@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use format::{Frame, VolumeLabel};
 use globset::GlobSet;
 
-use super::cartridge::{Cartridge, Cartridges};
+use super::cartridge::{Cartridge, Cartridges, with_volume};
 use super::drive::LoadedDrive;
 use super::loader::Loader;
 use crate::media::{AppendFile, MediumKind, MediumTraits, ReadFile, Room, Storage};
@@ -165,7 +165,7 @@ impl TapeStorage {
     }
 
     fn barcode(&self, library: &Library, name: &str) -> Result<String> {
-        let barcode = library.cartridges.with(name).map(str::to_owned);
+        let barcode = with_volume(&library.cartridges, name).map(str::to_owned);
         barcode.ok_or_else(|| self.missing(name))
     }
 
@@ -228,8 +228,7 @@ impl TapeStorage {
             Ok(()) => {
                 library.held = Some(file);
                 // Whoever had them may have written since this pool was opened.
-                library.cartridges = Cartridges::open(&self.config.state)?;
-                Ok(())
+                library.cartridges.refresh()
             }
             Err(TryLockError::WouldBlock) => {
                 let message =
@@ -345,7 +344,7 @@ impl Storage for TapeStorage {
     fn create(&self, name: &str) -> Result<Box<dyn AppendFile>> {
         let mut library = self.lock();
         self.hold(&mut library)?;
-        if library.cartridges.with(name).is_some() {
+        if with_volume(&library.cartridges, name).is_some() {
             let message = format!("pool {} holds {name} already", self.config.pool);
             return Err(Error::new(ErrorKind::Exists, message));
         }
@@ -412,7 +411,7 @@ impl Storage for TapeStorage {
 
     fn passes(&self, name: &str) -> u64 {
         let library = self.lock();
-        let Some(barcode) = library.cartridges.with(name) else { return 0 };
+        let Some(barcode) = with_volume(&library.cartridges, name) else { return 0 };
         let loaded = library.drives.iter().flatten().find(|loaded| loaded.barcode == barcode);
         let before = library.passes.get(barcode).copied().unwrap_or(0);
         before + loaded.map_or(0, |loaded| loaded.passes)
@@ -438,7 +437,7 @@ impl Storage for TapeStorage {
 
     fn path(&self, name: &str) -> PathBuf {
         let library = self.lock();
-        PathBuf::from(library.cartridges.with(name).unwrap_or(name))
+        PathBuf::from(with_volume(&library.cartridges, name).unwrap_or(name))
     }
 }
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{FolderLoader, Place, SimhTape, TapeConfig, TapeDevice, TapeRead, TapeStorage};
 use crate::ErrorKind;
 use crate::media::conformance::{self, bytes};
-use crate::media::{Room, Storage};
+use crate::media::Storage;
 
 const RECORD: u32 = 64 << 10;
 
@@ -34,19 +34,7 @@ fn pool(folder: &TempDir) -> TapeStorage {
 }
 
 fn label(number: u32) -> Vec<u8> {
-    let mut body = Vec::new();
-    let label = format::VolumeLabel {
-        store: format::StoreId([1; 16]),
-        volume: number,
-        created: format::Timestamp::default(),
-        pool: "tape".to_owned(),
-        name: String::new(),
-    };
-    label.encode(&mut body);
-    let mut record = Vec::new();
-    format::Frame::encode(format::FrameKind::VolumeLabel, &body, &[], &mut record);
-    record.resize(RECORD as usize, 0);
-    record
+    conformance::label(number, RECORD)
 }
 
 fn write(storage: &TapeStorage, name: &str, content: &[u8]) {
@@ -65,9 +53,7 @@ fn read(storage: &TapeStorage, name: &str) -> Vec<u8> {
 #[test]
 fn a_pool_of_cartridges_is_a_medium_like_any_other() {
     let folder = tempfile::tempdir().unwrap();
-    conformance::check(Arc::new(Unlabelled(pool(&folder))), &|| {
-        Arc::new(Unlabelled(pool(&folder)))
-    });
+    conformance::check(Arc::new(pool(&folder)), &|| Arc::new(pool(&folder)));
 }
 
 /// The same on real commands: a changer and two drives of tgt's, over iSCSI.
@@ -84,75 +70,9 @@ fn a_library_is_a_medium_like_any_other() {
             barcodes: globs("TST*"),
             record_length: RECORD,
         };
-        Arc::new(Unlabelled(TapeStorage::new(config, Box::new(loader)).unwrap()))
+        Arc::new(TapeStorage::new(config, Box::new(loader)).unwrap())
     };
     conformance::check(open(), &open);
-}
-
-/// The suite writes noise where a store writes labels.
-#[derive(Debug)]
-struct Unlabelled(TapeStorage);
-
-impl Storage for Unlabelled {
-    fn traits(&self) -> crate::media::MediumTraits {
-        self.0.traits()
-    }
-    fn list(&self) -> crate::Result<Vec<String>> {
-        self.0.list()
-    }
-    fn length(&self, name: &str) -> crate::Result<u64> {
-        let label = if self.0.length(name)? > 0 { u64::from(RECORD) } else { 0 };
-        Ok(self.0.length(name)? - label)
-    }
-    fn create(&self, name: &str) -> crate::Result<Box<dyn crate::media::AppendFile>> {
-        let mut file = self.0.create(name)?;
-        let number = crate::media::volume_number(name).expect("the suite names volumes");
-        let _ = file.write(&label(number))?;
-        Ok(Box::new(Behind(file)))
-    }
-    fn append(&self, name: &str) -> crate::Result<Box<dyn crate::media::AppendFile>> {
-        Ok(Box::new(Behind(self.0.append(name)?)))
-    }
-    fn open(&self, name: &str) -> crate::Result<Arc<dyn crate::media::ReadFile>> {
-        Ok(Arc::new(BehindRead(self.0.open(name)?)))
-    }
-    fn remove(&self, name: &str) -> crate::Result<()> {
-        self.0.remove(name)
-    }
-    fn sync(&self) -> crate::Result<()> {
-        self.0.sync()
-    }
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.0.path(name)
-    }
-}
-
-struct Behind(Box<dyn crate::media::AppendFile>);
-
-impl crate::media::AppendFile for Behind {
-    fn length(&self) -> u64 {
-        self.0.length() - u64::from(RECORD)
-    }
-    fn write(&mut self, bytes: &[u8]) -> crate::Result<Room> {
-        self.0.write(bytes)
-    }
-    fn sync(&mut self) -> crate::Result<()> {
-        self.0.sync()
-    }
-    fn truncate(&mut self, length: u64) -> crate::Result<()> {
-        self.0.truncate(length + u64::from(RECORD))
-    }
-}
-
-struct BehindRead(Arc<dyn crate::media::ReadFile>);
-
-impl crate::media::ReadFile for BehindRead {
-    fn length(&self) -> crate::Result<u64> {
-        Ok(self.0.length()? - u64::from(RECORD))
-    }
-    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> crate::Result<usize> {
-        self.0.read_at(offset + u64::from(RECORD), bytes)
-    }
 }
 
 #[test]
@@ -201,18 +121,7 @@ fn another_reader_of_the_format_finds_the_volume() {
     content.extend(bytes(5, 40 * RECORD as usize));
     write(&storage, "00000001.volume", &content);
     drop(storage);
-    let script = "
-import struct, sys
-data, at, out = open(sys.argv[1], 'rb').read(), 0, b''
-while at < len(data):
-    length, = struct.unpack_from('<I', data, at)
-    at += 4
-    if length:
-        out += data[at:at + length]
-        at += length + length % 2
-        assert struct.unpack_from('<I', data, at)[0] == length
-        at += 4
-sys.stdout.buffer.write(out)";
+    let script = include_str!("../../../../tests/kit/simh.py");
     let tape = folder.path().join("tapes/A1.tap");
     let read = std::process::Command::new("python3").arg("-c").arg(script).arg(tape).output();
     assert!(read.unwrap().stdout == content);

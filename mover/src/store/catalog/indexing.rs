@@ -11,6 +11,7 @@ use rusqlite::{OptionalExtension, Params, ToSql, Transaction, params};
 use super::{ChunkKey, failed, unreadable};
 use crate::Result;
 use crate::store::change::Change;
+use crate::store::needed::{is_within, join};
 use crate::store::record::{ChunkPlace, Fault};
 
 /// Rows that a transaction gathers, at most, before whoever drives it should commit.
@@ -201,13 +202,7 @@ impl<'c> Indexing<'c> {
         // A block stays known as long as an archive that can be seen needs its chunk.
         let needed = self.needed()?;
         let dropped = "archive IN (SELECT id FROM archives WHERE dropped_seconds IS NOT NULL)";
-        self.sweep(dropped, |key, _| {
-            let behind = needed.partition_point(|(first, _)| *first <= key);
-            let range = behind.checked_sub(1).map(|at| &needed[at]);
-            !range.is_some_and(|(first, last)| {
-                (first.archive, first.stream) == (key.archive, key.stream) && key <= *last
-            })
-        })
+        self.sweep(dropped, |key, _| !is_within(&needed, &key))
     }
 
     /// What archives that can be seen need of dropped ones: first and last, ascending, apart.
@@ -230,7 +225,6 @@ impl<'c> Indexing<'c> {
                 footers.extend(footer.needs);
             }
         }
-        footers.sort_unstable();
         let mut needed: Vec<(ChunkKey, ChunkKey)> = Vec::new();
         for ChunkRange { archive, stream, first, count } in footers {
             let chunk = format::ChunkId { archive, stream, number: first };
@@ -238,16 +232,7 @@ impl<'c> Indexing<'c> {
             let last = ChunkKey { number: first.number.saturating_add(count as i64 - 1), ..first };
             needed.push((first, last));
         }
-        needed.sort_unstable();
-        // Ranges that overlap become one, so that a search finds the only one that can hold a key.
-        needed.dedup_by(|next, kept| {
-            let joins = (next.0.archive, next.0.stream) == (kept.0.archive, kept.0.stream)
-                && next.0 <= kept.1;
-            if joins {
-                kept.1 = kept.1.max(next.1);
-            }
-            joins
-        });
+        join(&mut needed, |one, other| (one.archive, one.stream) == (other.archive, other.stream));
         Ok(needed)
     }
 

@@ -279,17 +279,17 @@ impl StoreWriter {
                 Ok(()) => written.push(*pool),
                 Err(error) if *pool == HOME || self.lanes[*pool].is_needed => {
                     self.close_full(*pool, &error)?;
-                    return Err(self.poison(error));
+                    return Err(self.poison_in(*pool, error));
                 }
                 Err(error) => {
                     self.close_full(*pool, &error)?;
                     self.leave_behind(*pool, &error);
-                    failure = Some(error);
+                    failure = Some((*pool, error));
                 }
             }
         }
         match (&written[..], failure) {
-            ([], Some(error)) => Err(self.poison(error)),
+            ([], Some((pool, error))) => Err(self.poison_in(pool, error)),
             ([only], _) if !pieces.is_empty() => {
                 self.lanes[*only].is_needed = true;
                 Ok(written)

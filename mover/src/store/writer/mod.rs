@@ -25,7 +25,7 @@ use super::volumes;
 use crate::{Error, ErrorKind, Result};
 
 use begun::BegunSession;
-use lane::Lane;
+use lane::{HOME, Lane};
 pub(super) use piece::label;
 
 /// Writes to a store. Everything that a [`Store`] answers, it answers too.
@@ -130,12 +130,24 @@ impl StoreWriter {
             [] => format!("{:08}", self.next_number),
             numbers => numbers.join(", "),
         };
+        self.poison_by(&format!("volume {numbers}"), error)
+    }
+
+    /// The same for a failure of one pool.
+    fn poison_in(&mut self, pool: usize, error: Error) -> Error {
+        match pool {
+            HOME => self.poison(error),
+            pool => self.poison_by(&format!("pool {}", self.store.shelf.name(pool)), error),
+        }
+    }
+
+    fn poison_by(&mut self, place: &str, error: Error) -> Error {
         let bytes = self.appended.bytes - self.acknowledged.bytes;
         let what = match error.kind() {
             ErrorKind::Full => "no room while writing",
             _ => "a failure while writing",
         };
-        let message = format!("{what} volume {numbers}: {bytes} bytes were not acknowledged");
+        let message = format!("{what} {place}: {bytes} bytes were not acknowledged");
         self.failure = Some((error.kind(), message.clone()));
         let way_out = match (error.hint(), error.kind()) {
             (Some(hint), _) => hint.to_owned(),

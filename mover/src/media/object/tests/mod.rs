@@ -2,5 +2,4 @@
 
 mod failures;
 mod servers;
-mod throughput;
 mod volumes;

@@ -61,18 +61,7 @@ impl Tgt {
                 .arg(&file));
         }
         tgt.target();
-        tgt.admin(&[
-            "--mode",
-            "logicalunit",
-            "--op",
-            "new",
-            "--tid",
-            "1",
-            "--lun",
-            "1",
-            "-Y",
-            "cd",
-        ]);
+        tgt.logical_unit("new", 1, &["-Y", "cd"]);
         tgt.set(1, "scsi_sn=RECORDER1,removable=1");
         tgt.changer(2, &[1], discs);
         tgt
@@ -95,19 +84,7 @@ impl Tgt {
 
     /// Changes a logical unit: `readonly=1`, `online=0` and the like.
     pub(crate) fn set(&self, lun: u16, parameters: &str) {
-        let lun = lun.to_string();
-        self.admin(&[
-            "--mode",
-            "logicalunit",
-            "--op",
-            "update",
-            "--tid",
-            "1",
-            "--lun",
-            &lun,
-            "--params",
-            parameters,
-        ]);
+        self.logical_unit("update", lun, &["--params", parameters]);
     }
 
     /// Runs tgtadm.
@@ -183,21 +160,14 @@ impl Tgt {
     }
 
     fn unit(&self, lun: u16, kind: &str, file: &Path) {
-        let (lun, kind) = (lun.to_string(), format!("--device-type={kind}"));
-        let file = file.to_str().unwrap();
-        self.admin(&[
-            "--mode",
-            "logicalunit",
-            "--op",
-            "new",
-            "--tid",
-            "1",
-            "--lun",
-            &lun,
-            "-b",
-            file,
-            &kind,
-        ]);
+        let kind = format!("--device-type={kind}");
+        self.logical_unit("new", lun, &["-b", file.to_str().unwrap(), &kind]);
+    }
+
+    fn logical_unit(&self, operation: &str, lun: u16, more: &[&str]) {
+        let lun = lun.to_string();
+        let unit = ["--mode", "logicalunit", "--op", operation, "--tid", "1", "--lun", &lun];
+        self.admin(&[&unit[..], more].concat());
     }
 
     fn changer(&self, lun: u16, drives: &[u16], media: Vec<String>) {

@@ -4,5 +4,4 @@ pub(crate) mod kit;
 mod changer;
 mod faults;
 mod recorder;
-mod speed;
 mod tape;
