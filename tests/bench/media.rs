@@ -96,13 +96,15 @@ fn tape() {
     tree::random_file(&noise, 1, LENGTH);
     let policy = machine.path("policy.toml");
     let (changer, drives) = (tgt.address(3), [tgt.address(1), tgt.address(2)]);
-    let write_policy = |pools: &str| {
+    let write_policy = |pools: &str, streams: u8| {
         let head = "version = 1\n[archive]\nstore = \"store\"\nname = \"a\"\npaths = [\"source\"]";
-        let pool = format!("kind = \"tape\"\nlibrary = {changer:?}\ndrives = {drives:?}");
+        let pool = format!(
+            "kind = \"tape\"\nlibrary = {changer:?}\ndrives = {drives:?}\nstreams = {streams}"
+        );
         let rule = format!("name = \"all\"\nstages = []\npools = [{pools:?}]");
         tree::write(&policy, format!("{head}\n[pools.tape]\n{pool}\n[[rules]]\n{rule}\n"));
     };
-    write_policy("default");
+    write_policy("default", 1);
     machine.ok(args!["archive", "--policy", policy, "--snoop", "none"]);
 
     let bytes = std::fs::read(&noise).expect("noise");
@@ -116,15 +118,19 @@ fn tape() {
     let seconds = |done: &kit::Done| {
         Duration::from_secs_f64(done.report()["seconds"].as_f64().expect("a time"))
     };
-    let done = machine.json(args!["copy", store, "a", "--to-pool", "tape", "--no-verify"]);
-    let copied = rate(LENGTH, seconds(&done));
-    write_policy("tape");
-    tree::random_file(&noise, 2, LENGTH);
-    let done = machine.json(args!["archive", "--policy", policy, "--snoop", "none"]);
-    let straight = rate(LENGTH, seconds(&done));
     println!("tape, 256 KiB records: plain writer {plain:.0} MB/s");
-    println!("  mover copy from disk {copied:.0} MB/s: {:.2}", copied / plain);
-    println!("  archive straight to it {straight:.0} MB/s: {:.2}", straight / plain);
+    let told = |what: &str, done: &kit::Done| {
+        let rate = rate(LENGTH, seconds(done));
+        println!("  {what} {rate:.0} MB/s: {:.2}", rate / plain);
+    };
+    let done = machine.json(args!["copy", store, "a", "--to-pool", "tape", "--no-verify"]);
+    told("mover copy from disk", &done);
+    for (seed, streams) in [(2, 1), (3, 2)] {
+        write_policy("tape", streams);
+        tree::random_file(&noise, seed, LENGTH);
+        let done = machine.json(args!["archive", "--policy", policy, "--snoop", "none"]);
+        told(&format!("archive straight to {streams} of 2 drives"), &done);
+    }
 }
 
 /// Parts of several lengths, beside `rclone copyto`.

@@ -73,12 +73,25 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
         None => None,
     };
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
-    let source = source(command, attached);
-    let report = console.watch(&progress, || {
-        session::archive(&ambient, &engine, &mut *writer, &access, &config, source, &watch)
-    })?;
+    let mut content = source(&command, attached);
+    let mut drives_failed = false;
+    let report = loop {
+        let done = console.watch(&progress, || {
+            session::archive(&ambient, &engine, &mut *writer, &access, &config, content, &watch)
+        });
+        let error = match done {
+            Ok(report) => break report,
+            // What came through a pipe cannot be had again.
+            Err(error) if command.stdin.is_some() => return Err(error),
+            Err(error) => error,
+        };
+        let Some(anew) = writer.without_failed_drives()? else { return Err(error) };
+        console.note(&format!("{error}; going on with the other drives"));
+        (writer, drives_failed) = (anew, true);
+        content = source(&command, None);
+    };
     tell(&report, console)?;
-    let faults = report.faults > 0 || !report.behind.is_empty();
+    let faults = report.faults > 0 || !report.behind.is_empty() || drives_failed;
     Ok(Outcome { faults, refused: report.held + report.stopped > 0 })
 }
 
@@ -197,20 +210,20 @@ fn job() -> Job {
     Job { arguments: arguments.collect(), folder: folder.to_string_lossy().into_owned() }
 }
 
-fn source(command: Archive, attached: Option<UnixStream>) -> Source {
-    match command.stdin {
+fn source(command: &Archive, attached: Option<UnixStream>) -> Source {
+    match &command.stdin {
         Some(name) => {
             let input: Box<dyn Read + Send> = match attached {
                 Some(socket) => Box::new(socket),
                 None => Box::new(std::io::stdin()),
             };
-            Source::Stdin { name, input }
+            Source::Stdin { name: name.clone(), input }
         }
         None => Source::Files(SourceConfig {
-            roots: command.paths,
-            excludes: command.exclude,
-            exclude_from: command.exclude_from,
-            ignore_file_names: command.ignore_file,
+            roots: command.paths.clone(),
+            excludes: command.exclude.clone(),
+            exclude_from: command.exclude_from.clone(),
+            ignore_file_names: command.ignore_file.clone(),
             one_file_system: command.one_file_system,
             exclude_caches: command.exclude_caches,
         }),

@@ -475,6 +475,18 @@ Examples:
         #[arg(long, value_name = "BARCODE")]
         overwrite: String,
     },
+    /// Puts cartridges where they can be taken out: behind the library's door
+    #[command(after_help = "Example:\n  mover media eject /backup/store tape ARC007L6 ARC008L6")]
+    Eject {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// The pool
+        pool: String,
+        /// Barcodes of the cartridges
+        #[arg(required = true, value_name = "BARCODE")]
+        cartridges: Vec<String>,
+    },
 }
 
 /// Policy files: is one right, and where would each file go?

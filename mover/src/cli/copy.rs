@@ -12,7 +12,7 @@ use crate::units::show;
 
 pub(super) fn run(command: &Copy, console: &Console) -> Result<Outcome> {
     let config = local(&command.store, "copying between pools")?;
-    let mut writer = StoreWriter::open(&config, "copy")?;
+    let writer = StoreWriter::open(&config, "copy")?;
     let store = writer.store();
     let archives = match command.all {
         true => {
@@ -27,12 +27,12 @@ pub(super) fn run(command: &Copy, console: &Console) -> Result<Outcome> {
     };
     let source = CopySource::Archives(archives);
     let config = CopyConfig { pool: command.to_pool.clone(), verify: !command.no_verify };
-    copy(&mut writer, &source, &config, console)
+    copy(writer, &source, &config, console)
 }
 
 /// Copies, and tells of it.
 pub(super) fn copy(
-    writer: &mut StoreWriter,
+    mut writer: StoreWriter,
     source: &CopySource,
     config: &CopyConfig,
     console: &Console,
@@ -41,10 +41,22 @@ pub(super) fn copy(
     let group = writer.store().current_group()?;
     let progress = Progress::default();
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
-    let report = console
-        .watch(&progress, || session::copy(&ambient(), writer, group, source, config, &watch))?;
+    let mut drives_failed = false;
+    let report = loop {
+        let group = group.clone();
+        let done = console.watch(&progress, || {
+            session::copy(&ambient(), &mut writer, group, source, config, &watch)
+        });
+        let error = match done {
+            Ok(report) => break report,
+            Err(error) => error,
+        };
+        let Some(anew) = writer.without_failed_drives()? else { return Err(error) };
+        console.note(&format!("{error}; going on with the other drives"));
+        (writer, drives_failed) = (anew, true);
+    };
     tell(&report, console)?;
-    Ok(Outcome { faults: report.faults > 0, refused: false })
+    Ok(Outcome { faults: report.faults > 0 || drives_failed, refused: false })
 }
 
 fn tell(report: &CopyReport, console: &Console) -> Result<()> {

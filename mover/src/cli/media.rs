@@ -10,7 +10,10 @@ use super::console::Console;
 use super::copy::copy;
 use super::place::{local, remember};
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::{Media, tape::Place as Cartridged};
+use crate::media::{
+    Media,
+    tape::{Place as Cartridged, TapeStorage},
+};
 use crate::session::{CopyConfig, CopySource};
 use crate::store::{Store, StoreWriter, VolumeRecord, open_pool, pools, rebuild};
 use crate::units::show;
@@ -24,11 +27,11 @@ pub(super) fn run(command: Command, console: &Console) -> Result<Outcome> {
             list(&store, console)
         }
         MediaCommand::Migrate { store, volumes, from_pool, to_pool, keep, no_verify } => {
-            let mut writer = StoreWriter::open(&local(&store, "migrating")?, "media migrate")?;
+            let writer = StoreWriter::open(&local(&store, "migrating")?, "media migrate")?;
             let volumes = volumes_to_migrate(&writer.store(), volumes, from_pool.as_deref())?;
             let source = CopySource::Volumes { volumes, keep };
             let config = CopyConfig { pool: to_pool, verify: !no_verify };
-            copy(&mut writer, &source, &config, console)
+            copy(writer, &source, &config, console)
         }
         MediaCommand::Scan { store, policy, adopt } => {
             if adopt {
@@ -40,6 +43,9 @@ pub(super) fn run(command: Command, console: &Console) -> Result<Outcome> {
             scan(&store, console)
         }
         MediaCommand::Label { store, pool, overwrite } => label(&store, &pool, &overwrite, console),
+        MediaCommand::Eject { store, pool, cartridges } => {
+            eject(&store, &pool, &cartridges, console)
+        }
     }
 }
 
@@ -105,21 +111,39 @@ fn make_folder(store: &Path) -> Result<()> {
 
 fn label(store: &Path, pool: &str, barcode: &str, console: &Console) -> Result<Outcome> {
     local(store, "labelling")?;
+    tapes(store, pool)?.take_over(barcode)?;
+    console.line(&format!("{barcode} is blank, and belongs to pool {pool}"))?;
+    console.document("label", json!({ "barcode": barcode, "pool": pool }))?;
+    Ok(Outcome::default())
+}
+
+fn eject(store: &Path, pool: &str, barcodes: &[String], console: &Console) -> Result<Outcome> {
+    local(store, "ejecting")?;
+    let tapes = tapes(store, pool)?;
+    for barcode in barcodes {
+        tapes.eject(barcode)?;
+        console.line(&format!("{barcode} can be taken out"))?;
+        console.document("eject", json!({ "barcode": barcode, "pool": pool }))?;
+    }
+    Ok(Outcome::default())
+}
+
+/// The cartridges of a pool.
+fn tapes(store: &Path, pool: &str) -> Result<TapeStorage> {
     let specs = pools(store)?;
     let spec = specs.get(pool).ok_or_else(|| {
         let known: Vec<&str> = specs.keys().map(String::as_str).collect();
         Error::new(ErrorKind::Missing, format!("the store has no pool {pool} besides its own"))
             .way_out(format!("it has these: {}", known.join(", ")))
     })?;
-    let Media::Tape(tape) = open_pool(store, pool, spec)? else {
-        let message = format!("pool {pool} has no cartridges");
-        return Err(Error::new(ErrorKind::Usage, message)
-            .way_out("only cartridges are labelled; other media need no label"));
-    };
-    tape.take_over(barcode)?;
-    console.line(&format!("{barcode} is blank, and belongs to pool {pool}"))?;
-    console.document("label", json!({ "barcode": barcode, "pool": pool }))?;
-    Ok(Outcome::default())
+    match open_pool(store, pool, spec)? {
+        Media::Tape(tapes) => Ok(tapes),
+        _ => {
+            let message = format!("pool {pool} has no cartridges");
+            Err(Error::new(ErrorKind::Usage, message)
+                .way_out("name a pool of tapes; other media need neither labels nor a door"))
+        }
+    }
 }
 
 /// Cartridges that hold no volume, or that cannot be used.

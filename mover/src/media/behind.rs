@@ -25,8 +25,12 @@ pub(super) struct WriteBehind {
     /// One for each ask, in order; a buffer comes back to be filled again.
     answers: Receiver<(Result<Room>, Vec<u8>)>,
     under_way: usize,
+    /// Buffers that came back and are filled again.
+    spare: Vec<Vec<u8>>,
     length: u64,
     is_low: bool,
+    /// What the next call tells.
+    untold: Option<Error>,
     failure: Option<Error>,
     thread: Option<JoinHandle<()>>,
 }
@@ -56,22 +60,29 @@ impl WriteBehind {
             asks: Some(asks),
             answers,
             under_way: 0,
+            spare: Vec::new(),
             length,
             is_low: false,
+            untold: None,
             failure: None,
             thread: Some(thread),
         }
     }
 
-    /// Takes one answer, and gives back its buffer.
-    fn take(&mut self) -> Result<Vec<u8>> {
-        self.under_way -= 1;
+    /// Waits for one answer.
+    fn take(&mut self) -> Result<()> {
         let gone = || (Err(Error::new(ErrorKind::Io, "an earlier write failed")), Vec::new());
-        let (done, buffer) = self.answers.recv().unwrap_or_else(|_| gone());
+        let answer = self.answers.recv().unwrap_or_else(|_| gone());
+        self.taken(answer)
+    }
+
+    fn taken(&mut self, (done, buffer): (Result<Room>, Vec<u8>)) -> Result<()> {
+        self.under_way -= 1;
         match done {
             Ok(room) => {
                 self.is_low |= room == Room::Low;
-                Ok(buffer)
+                self.spare.push(buffer);
+                Ok(())
             }
             Err(error) => {
                 self.failure = Some(Error::new(error.kind(), "an earlier write failed"));
@@ -82,6 +93,9 @@ impl WriteBehind {
     }
 
     fn ask(&mut self, ask: Ask) -> Result<()> {
+        if let Some(error) = self.untold.take() {
+            return Err(error);
+        }
         if let Some(failure) = &self.failure {
             return Err(Error::new(failure.kind(), failure.to_string()));
         }
@@ -116,15 +130,22 @@ impl AppendFile for WriteBehind {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<Room> {
-        let mut buffer = match self.under_way >= DEPTH {
-            true => self.take()?,
-            false => Vec::new(),
-        };
+        if self.is_busy() {
+            self.take()?;
+        }
+        let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(bytes);
         self.ask(Ask::Write(buffer))?;
         self.length += bytes.len() as u64;
         Ok(if self.is_low { Room::Low } else { Room::Ample })
+    }
+
+    fn is_busy(&mut self) -> bool {
+        while let Ok(answer) = self.answers.try_recv() {
+            self.untold = self.taken(answer).err().or(self.untold.take());
+        }
+        self.under_way >= DEPTH
     }
 
     fn sync(&mut self) -> Result<()> {
@@ -203,6 +224,22 @@ mod tests {
         assert_eq!(file.sync().unwrap_err().kind(), ErrorKind::Full);
         drop(file);
         assert_eq!(storage.bytes("a").len(), 1500, "the first, and half of the second");
+    }
+
+    #[test]
+    fn it_is_busy_until_a_write_is_through() {
+        let storage = Arc::new(FakeStorage::new());
+        let mut file = WriteBehind::new(storage.create("a").unwrap());
+        assert!(!file.is_busy());
+        storage.while_held(|| {
+            for _ in 0..DEPTH {
+                let _ = file.write(&[7; 1000]).unwrap();
+            }
+            assert!(file.is_busy());
+        });
+        file.sync().unwrap();
+        assert!(!file.is_busy());
+        assert_eq!(storage.bytes("a").len(), 1000 * DEPTH);
     }
 
     #[test]

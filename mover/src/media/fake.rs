@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use super::storage::{AppendFile, MediumTraits, ReadFile, Room, Storage};
 use crate::ambient::{Random, SeededRandom, random_bytes};
@@ -26,6 +27,10 @@ struct State {
     full_at: Option<u64>,
     traits: MediumTraits,
     capacity: Option<usize>,
+    drive_count: usize,
+    slowness: Duration,
+    /// Volumes that there are media for.
+    media_count: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -72,7 +77,18 @@ impl FakeStorage {
         capacity: Option<usize>,
     ) -> FakeStorage {
         let (operations, stop_at, full_at) = (0, None, None);
-        let state = State { files, operations, stop_at, full_at, traits, capacity };
+        let (drive_count, slowness, media_count) = (1, Duration::ZERO, usize::MAX);
+        let state = State {
+            files,
+            operations,
+            stop_at,
+            full_at,
+            traits,
+            capacity,
+            drive_count,
+            slowness,
+            media_count,
+        };
         FakeStorage { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -94,6 +110,23 @@ impl FakeStorage {
     /// There is room again.
     pub fn free(&self) {
         self.lock().full_at = None;
+    }
+
+    /// Several drives, each of which takes its time for a write.
+    pub fn drives(&self, count: usize, slowness: Duration) {
+        let mut state = self.lock();
+        (state.drive_count, state.slowness) = (count, slowness);
+    }
+
+    /// There are media for so many volumes, and no more.
+    pub fn media(&self, count: usize) {
+        self.lock().media_count = count;
+    }
+
+    /// Does something while all who read or write wait.
+    pub fn while_held<T>(&self, what: impl FnOnce() -> T) -> T {
+        let _held = self.lock();
+        what()
     }
 
     /// What is there after a power loss; one seed is one way to lose.
@@ -228,6 +261,10 @@ impl FakeFile {
 }
 
 impl Storage for FakeStorage {
+    fn drive_count(&self) -> usize {
+        self.lock().drive_count
+    }
+
     fn traits(&self) -> MediumTraits {
         self.lock().traits
     }
@@ -243,6 +280,9 @@ impl Storage for FakeStorage {
         let powered = state.begin(true)?;
         if state.files.contains_key(name) {
             return Err(Error::new(ErrorKind::Exists, format!("creating {name}: it exists")));
+        }
+        if state.files.len() >= state.media_count {
+            return Err(Error::new(ErrorKind::Full, "there is no medium left"));
         }
         state.files.insert(name.to_owned(), FakeFile::default());
         match powered {
@@ -301,6 +341,8 @@ impl AppendFile for FakeHandle {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<Room> {
+        let slowness = self.storage.lock().slowness;
+        std::thread::sleep(slowness);
         let mut state = self.storage.lock();
         let begun = state.begin(true);
         let file = state.existing(&self.name)?;

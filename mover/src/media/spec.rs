@@ -54,6 +54,10 @@ pub enum PoolSpec {
         /// Globs of the barcodes that belong to the pool; none means all.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         barcodes: Vec<String>,
+        /// Cartridges that one archive is written to at once, at most; where nothing is said, as
+        /// many as there are drives, and one where there is a folder.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        streams: Option<u8>,
         /// Bytes of a tape record.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         record_size: Option<Size>,
@@ -136,6 +140,15 @@ impl PoolSpec {
         }
     }
 
+    /// Volumes that are written at once, at most.
+    pub fn streams(&self) -> usize {
+        match self {
+            PoolSpec::Tape { streams: Some(streams), .. } => usize::from(*streams),
+            PoolSpec::Tape { drives, .. } => drives.len().max(1),
+            _ => 1,
+        }
+    }
+
     /// The same with paths that mean the same wherever they are read: relative ones are relative to
     /// `folder`.
     #[must_use]
@@ -204,8 +217,16 @@ impl PoolSpec {
     }
 
     fn open_tape(&self, name: &str, state: &Path) -> Result<TapeStorage> {
-        let PoolSpec::Tape { folder, cartridges, capacity, library, drives, barcodes, record_size } =
-            self
+        let PoolSpec::Tape {
+            folder,
+            cartridges,
+            capacity,
+            library,
+            drives,
+            barcodes,
+            record_size,
+            ..
+        } = self
         else {
             unreachable!("only called for tapes");
         };
@@ -215,7 +236,12 @@ impl PoolSpec {
         let loader: Box<dyn Loader> = match (folder, library) {
             (Some(folder), None) => {
                 let capacity = capacity.map_or(CARTRIDGE_CAPACITY, |size| size.0);
-                Box::new(FolderLoader::new(folder, cartridges.clone(), capacity, 2))
+                Box::new(FolderLoader::new(
+                    folder,
+                    cartridges.clone(),
+                    capacity,
+                    self.streams().max(2),
+                ))
             }
             (None, Some(library)) if !drives.is_empty() => {
                 Box::new(ChangerLoader::new(library, drives.clone()))

@@ -87,6 +87,15 @@ pub trait Storage: fmt::Debug + Send + Sync {
     fn passes(&self, _name: &str) -> u64 {
         0
     }
+    /// How many volumes can be written and read at once without fetching another medium, where
+    /// media have to be fetched: the drives.
+    fn drive_count(&self) -> usize {
+        1
+    }
+    /// The drives that failed since the pool was opened, each with the reason; they are left alone.
+    fn off_line(&self) -> Vec<(usize, String)> {
+        Vec::new()
+    }
     /// Takes a volume away, for ever: its file is removed, its cartridge is blank again, its disc is
     /// retired. Fails with [`crate::ErrorKind::Refused`] where a lock forbids it.
     fn remove(&self, name: &str) -> Result<()>;
@@ -102,6 +111,10 @@ pub trait AppendFile: Send {
     fn length(&self) -> u64;
     /// Appends all of `bytes`; after an error nobody knows how many of them are there.
     fn write(&mut self, bytes: &[u8]) -> Result<Room>;
+    /// Whether the next write has to wait for earlier ones.
+    fn is_busy(&mut self) -> bool {
+        false
+    }
     /// Makes all that was written durable.
     fn sync(&mut self) -> Result<()>;
     /// Cuts off what is behind `length`: only ever a tail that nobody was promised.

@@ -73,6 +73,11 @@ impl VolumeWriter {
         self.file.length() + self.buffer.len() as u64
     }
 
+    /// Whether what is appended next has to wait for a drive.
+    pub fn is_busy(&mut self) -> bool {
+        self.file.is_busy()
+    }
+
     /// The medium has given its early warning: what closes the volume still fits.
     pub fn is_low(&self) -> bool {
         self.is_low

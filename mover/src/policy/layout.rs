@@ -108,6 +108,11 @@ const TAPE: &[Key] = &[
     key("library", Form::Text, "the changer: iscsi://HOST:PORT/IQN/LUN or /dev/sgN"),
     key("drives", TEXTS, "its drives, in its order"),
     key("barcodes", WORDS, "globs of barcodes that belong to the pool"),
+    key(
+        "streams",
+        Form::Count { least: 1, most: 64 },
+        "cartridges that are written at once, at most; by default one a drive, and 1 in a folder",
+    ),
     key("record-size", Form::Size, "bytes of a tape record; by default 256K"),
 ];
 

@@ -62,8 +62,16 @@ fn where_it_is(pool: &PoolSpec) -> String {
 }
 
 fn tape(sense: &mut Sense<'_>, name: &str, pool: &PoolSpec) {
-    let PoolSpec::Tape { folder, cartridges, capacity, library, drives, barcodes, record_size } =
-        pool
+    let PoolSpec::Tape {
+        folder,
+        cartridges,
+        capacity,
+        library,
+        drives,
+        barcodes,
+        streams,
+        record_size,
+    } = pool
     else {
         return;
     };
@@ -106,6 +114,13 @@ fn tape(sense: &mut Sense<'_>, name: &str, pool: &PoolSpec) {
             if folder.is_some() { ("a folder", "a library") } else { ("a library", "a folder") };
         let message = format!("{key} says nothing of {has}");
         sense.warn(&at(key), message, format!("leave it out; it is for {not}"));
+    }
+    if let Some(streams) = streams
+        && folder.is_none()
+        && usize::from(*streams) > drives.len()
+    {
+        let message = format!("{streams} streams, and {} drives", drives.len());
+        sense.warn(&at("streams"), message, "a stream needs a drive of its own; leave it out");
     }
     if let Some(size) = record_size
         && (!(512..=8 << 20).contains(&size.0) || !size.0.is_multiple_of(512))

@@ -6,7 +6,7 @@
 //! archives, is read once from front to back before, and what is needed of it waits in a file
 //! without a name beside the target.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -105,8 +105,9 @@ struct Planner<'a> {
     order: Vec<u32>,
     needs: HashMap<u32, Need>,
     seen: HashSet<ChunkId>,
-    /// The tape that is being streamed.
-    streamed: Option<u32>,
+    /// The tapes of each pool that are being streamed, the one that was needed last at the end: as
+    /// many as there are drives.
+    streamed: HashMap<String, VecDeque<u32>>,
     missing: u64,
 }
 
@@ -124,7 +125,7 @@ impl<'a> Planner<'a> {
     fn new(store: &'a dyn ReadStore) -> Result<Planner<'a>> {
         let records = store.volumes()?.into_iter().map(|record| (record.number, record)).collect();
         let (order, needs) = (Vec::new(), HashMap::new());
-        let (seen, streamed, missing) = (HashSet::new(), None, 0);
+        let (seen, streamed, missing) = (HashSet::new(), HashMap::new(), 0);
         Ok(Planner { store, records, order, needs, seen, streamed, missing })
     }
 
@@ -140,18 +141,21 @@ impl<'a> Planner<'a> {
 
     fn place(&mut self, place: ChunkPlace) {
         let volume = place.volume;
-        let is_tape = self.records.get(&volume).is_some_and(|it| it.kind == MediumKind::Tape);
+        let tape = self.records.get(&volume).filter(|it| it.kind == MediumKind::Tape);
         if !self.needs.contains_key(&volume) {
             self.order.push(volume);
         }
-        if is_tape && self.streamed != Some(volume) {
-            if let Some(left) = self.streamed.and_then(|left| self.needs.get_mut(&left)) {
-                left.is_left = true;
+        if let Some(tape) = tape {
+            let streamed = self.streamed.entry(tape.pool.clone()).or_default();
+            streamed.retain(|other| *other != volume);
+            streamed.push_back(volume);
+            if streamed.len() > usize::from(tape.drive_count.max(1)) {
+                let left = streamed.pop_front().and_then(|left| self.needs.get_mut(&left));
+                left.expect("it was needed before").is_left = true;
             }
-            self.streamed = Some(volume);
         }
         let need = self.needs.entry(volume).or_default();
-        need.staged |= is_tape && (need.is_left || place.offset < need.last);
+        need.staged |= tape.is_some() && (need.is_left || place.offset < need.last);
         need.last = place.offset;
         need.places.insert(place.offset, place);
         self.seen.insert(place.chunk);

@@ -16,6 +16,18 @@ pub struct PoolConfig {
     pub storage: Arc<dyn Storage>,
     /// Bytes at which a volume ends, if its medium does not end before.
     pub volume_size: u64,
+    /// Volumes that are written at once, at most; never more than there are drives.
+    pub streams: usize,
+}
+
+/// What may be appended between two commits: what a power loss can take, of which nothing was
+/// acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub struct CommitWindow {
+    /// Bytes, about.
+    pub bytes: u64,
+    /// Time, where anything was appended.
+    pub interval: Duration,
 }
 
 /// Where a store is, and how it is written.
@@ -25,10 +37,11 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// Bytes at which a volume ends; a single chunk that is larger gets a volume of its own.
     pub volume_size: u64,
-    /// Bytes that are written between two commits, about.
-    pub commit_bytes: u64,
-    /// Time between two commits, where anything was appended.
-    pub commit_interval: Duration,
+    /// When a commit is due.
+    pub window: CommitWindow,
+    /// When it is due where a tape is written: a drive that has to write out all that it holds
+    /// stops, and takes its time to stream again.
+    pub tape_window: CommitWindow,
     /// Bytes of catalog that each connection keeps in memory, at most.
     pub cache_size: u64,
     /// What the volumes of the home pool lie on; none is the folder `volumes` of the store.
@@ -47,8 +60,8 @@ impl StoreConfig {
         StoreConfig {
             path: path.into(),
             volume_size: 1 << 30,
-            commit_bytes: 64 << 20,
-            commit_interval: Duration::from_secs(5),
+            window: CommitWindow { bytes: 64 << 20, interval: Duration::from_secs(5) },
+            tape_window: CommitWindow { bytes: 2 << 30, interval: Duration::from_secs(60) },
             cache_size: 16 << 20,
             storage: None,
             pools: Vec::new(),

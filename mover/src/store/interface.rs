@@ -155,6 +155,11 @@ pub trait WriteStore: Send {
     fn behind(&self) -> Vec<(String, String)> {
         Vec::new()
     }
+    /// The same store, opened anew without the drives that failed since this writer was opened;
+    /// none where none did.
+    fn without_failed_drives(self: Box<Self>) -> Result<Option<Box<dyn WriteStore>>> {
+        Ok(None)
+    }
     /// What only a network has to tell.
     fn traffic(&self) -> Traffic {
         Traffic::default()
@@ -312,6 +317,11 @@ impl WriteStore for StoreWriter {
 
     fn behind(&self) -> Vec<(String, String)> {
         StoreWriter::behind(self)
+    }
+
+    fn without_failed_drives(self: Box<Self>) -> Result<Option<Box<dyn WriteStore>>> {
+        let anew = StoreWriter::without_failed_drives(*self)?;
+        Ok(anew.map(|writer| Box::new(writer) as Box<dyn WriteStore>))
     }
 
     fn drop_archive(&mut self, archive: &ArchiveId, now: Timestamp) -> Result<()> {

@@ -42,7 +42,7 @@ mod writer;
 mod interface;
 
 pub use crate::media::MediumKind;
-pub use config::{PoolConfig, StoreConfig};
+pub use config::{CommitWindow, PoolConfig, StoreConfig};
 pub use failpoint::FAIL_POINTS;
 pub use interface::{ArchiveProof, ReadStore, Traffic, WriteStore};
 pub use needed::Needed;

@@ -30,8 +30,8 @@ impl StoreConfig {
                 continue;
             }
             let storage = open_pool(&config.path, &name, &spec)?.storage();
-            let volume_size = spec.volume_size();
-            config.pools.push(PoolConfig { name, storage, volume_size });
+            let (volume_size, streams) = (spec.volume_size(), spec.streams());
+            config.pools.push(PoolConfig { name, storage, volume_size, streams });
         }
         Ok(config)
     }

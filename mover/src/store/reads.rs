@@ -233,6 +233,7 @@ impl Store {
                 indexed_length: row.indexed_length,
                 closed: row.closed,
                 chunk_count,
+                drive_count: self.shelf.drive_count(row.number),
             });
         }
         for (number, length) in lengths {
@@ -248,6 +249,7 @@ impl Store {
                 indexed_length,
                 closed,
                 chunk_count,
+                drive_count: self.shelf.drive_count(number),
             });
         }
         records.sort_unstable_by_key(|record| record.number);

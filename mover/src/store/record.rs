@@ -124,6 +124,8 @@ pub struct VolumeRecord {
     pub closed: bool,
     /// Chunks on it.
     pub chunk_count: u64,
+    /// Volumes of its pool that can be read at once without fetching another medium: the drives.
+    pub drive_count: u16,
 }
 
 /// How bytes of a volume are wrong.

@@ -27,6 +27,7 @@ impl Shelf {
             name: HOME_POOL.to_owned(),
             storage: config.storage(),
             volume_size: config.volume_size,
+            streams: 1,
         };
         let pools = [home].into_iter().chain(config.pools.iter().cloned()).collect();
         Arc::new(Shelf { pools, places: RwLock::default() })
@@ -95,6 +96,21 @@ impl Shelf {
     /// What a volume lies on.
     pub(super) fn kind(&self, volume: u32) -> MediumKind {
         self.pool_of(volume).map_or(MediumKind::Disk, |pool| self.traits(pool).kind)
+    }
+
+    /// How many volumes of the pool of one can be read at once.
+    pub(super) fn drive_count(&self, volume: u32) -> u16 {
+        let drives = self.pool_of(volume).map_or(1, |pool| self.pools[pool].storage.drive_count());
+        u16::try_from(drives).unwrap_or(u16::MAX)
+    }
+
+    /// The drives of all pools that failed, with the reasons.
+    pub(super) fn off_line(&self) -> Vec<(String, usize, String)> {
+        let of_pool = |pool: &PoolConfig| {
+            let failed = pool.storage.off_line().into_iter();
+            failed.map(|(drive, why)| (pool.name.clone(), drive, why)).collect::<Vec<_>>()
+        };
+        self.pools.iter().flat_map(of_pool).collect()
     }
 
     /// Passes over volumes that were gone through.

@@ -37,6 +37,12 @@ impl ChangerLoader {
         done
     }
 
+    fn missing(&self, barcode: &str) -> Error {
+        let message = format!("cartridge {barcode} is not in library {}", self.library);
+        Error::new(ErrorKind::Missing, message)
+            .way_out(format!("put {barcode} into the library, and run the command again"))
+    }
+
     fn element(&self, inventory: &Inventory, drive: usize) -> Result<u16> {
         inventory.drives.get(drive).map(|element| element.address).ok_or_else(|| {
             let (library, count) = (&self.library, inventory.drives.len());
@@ -78,11 +84,8 @@ impl Loader for ChangerLoader {
                 TapeDrive::open(&address)?.unload()?;
                 self.unload_from(&inventory, &held, to)?;
             }
-            let from = inventory.find(barcode).map(|element| element.address).ok_or_else(|| {
-                let message = format!("cartridge {barcode} is not in library {}", self.library);
-                Error::new(ErrorKind::Missing, message)
-                    .way_out(format!("put {barcode} into the library, and run the command again"))
-            })?;
+            let missing = || self.missing(barcode);
+            let from = inventory.find(barcode).ok_or_else(missing)?.address;
             self.with(|changer| changer.move_medium(from, to))?;
         }
         Ok(Box::new(TapeDrive::open(&address)?))
@@ -95,6 +98,24 @@ impl Loader for ChangerLoader {
             TapeDrive::open(address)?.unload()?;
         }
         self.unload_from(&inventory, barcode, from)
+    }
+
+    fn eject(&mut self, barcode: &str) -> Result<()> {
+        let inventory = self.with(Changer::inventory)?;
+        let missing = || self.missing(barcode);
+        let from = inventory.find(barcode).ok_or_else(missing)?.address;
+        if inventory.portals.iter().any(|portal| portal.address == from) {
+            return Ok(());
+        }
+        let free = inventory.portals.iter().find(|portal| !portal.full);
+        let to = free.map(|portal| portal.address).ok_or_else(|| {
+            let message = format!("the door of library {} has no free place", self.library);
+            Error::new(ErrorKind::Full, message).way_out(match inventory.portals.is_empty() {
+                true => "this library has none: take the cartridge out of its slot by hand",
+                false => "take out what is there, and run the command again",
+            })
+        })?;
+        self.with(|changer| changer.move_medium(from, to))
     }
 }
 

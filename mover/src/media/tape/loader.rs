@@ -19,6 +19,8 @@ pub trait Loader: fmt::Debug + Send {
     fn load(&mut self, barcode: &str, drive: usize) -> Result<Box<dyn TapeDevice>>;
     /// Takes the cartridge out of a drive, and puts it where it belongs.
     fn unload(&mut self, barcode: &str, drive: usize) -> Result<()>;
+    /// Puts a cartridge that is in no drive where a person can take it.
+    fn eject(&mut self, barcode: &str) -> Result<()>;
 }
 
 /// Cartridges that are files of a folder: `BARCODE.tap`.
@@ -91,5 +93,11 @@ impl Loader for FolderLoader {
     fn unload(&mut self, barcode: &str, _drive: usize) -> Result<()> {
         self.loaded.remove(barcode);
         Ok(())
+    }
+
+    fn eject(&mut self, barcode: &str) -> Result<()> {
+        let message = format!("the folder {} has no door", self.folder.display());
+        Err(Error::new(ErrorKind::Unsupported, message)
+            .way_out(format!("move {barcode}.tap away with `mv`, and back when it is needed")))
     }
 }

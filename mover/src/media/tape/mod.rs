@@ -11,7 +11,10 @@ mod loader;
 mod changer;
 mod operator;
 mod drive;
+mod label;
 mod cartridge;
+mod library;
+mod file;
 mod storage;
 
 pub use cartridge::Cartridge;

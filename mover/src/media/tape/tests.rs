@@ -1,15 +1,15 @@
 //! A pool of cartridges on files that stand for them.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use tempfile::TempDir;
 
-use super::{FolderLoader, Place, SimhTape, TapeConfig, TapeDevice, TapeRead, TapeStorage};
+use super::{FolderLoader, Loader, Place, SimhTape, TapeConfig, TapeDevice, TapeRead, TapeStorage};
 use crate::ErrorKind;
 use crate::media::conformance::{self, bytes};
-use crate::media::Storage;
+use crate::media::{Room, Storage};
 
 const RECORD: u32 = 64 << 10;
 
@@ -180,8 +180,8 @@ fn the_wrong_cartridge_is_neither_read_nor_written() {
     let error = file.read_at(0, &mut [0; 10]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("volume 2"), "{error}");
-    let mut file = storage.append("00000001.volume").unwrap();
-    assert_eq!(file.write(&label(1)).unwrap_err().kind(), ErrorKind::Refused);
+    let appended = storage.append("00000001.volume").map(drop);
+    assert_eq!(appended.unwrap_err().kind(), ErrorKind::Refused);
 }
 
 #[test]
@@ -260,6 +260,141 @@ fn two_drives_hold_two_cartridges_and_one_drive_takes_turns() {
         assert!(read(&storage, "00000001.volume") == first);
         assert!(read(&storage, "00000002.volume") == second);
     }
+}
+
+/// A library of files, of which a drive may break.
+#[derive(Debug)]
+struct Breakable {
+    loader: FolderLoader,
+    broken: Arc<Mutex<Option<usize>>>,
+    /// A broken drive keeps its cartridge.
+    keeps: bool,
+}
+
+#[derive(Debug)]
+struct BreakableDrive {
+    device: Box<dyn TapeDevice>,
+    number: usize,
+    broken: Arc<Mutex<Option<usize>>>,
+}
+
+impl BreakableDrive {
+    fn works(&mut self) -> crate::Result<&mut dyn TapeDevice> {
+        match *self.broken.lock().unwrap() == Some(self.number) {
+            true => Err(crate::Error::new(ErrorKind::Io, "the drive smokes")),
+            false => Ok(&mut *self.device),
+        }
+    }
+}
+
+impl TapeDevice for BreakableDrive {
+    fn write(&mut self, record: &[u8]) -> crate::Result<Room> {
+        self.works()?.write(record)
+    }
+    fn read(&mut self, record: &mut [u8]) -> crate::Result<TapeRead> {
+        self.works()?.read(record)
+    }
+    fn write_filemarks(&mut self, count: u32) -> crate::Result<Room> {
+        self.works()?.write_filemarks(count)
+    }
+    fn rewind(&mut self) -> crate::Result<()> {
+        self.works()?.rewind()
+    }
+    fn space_filemarks(&mut self, count: u32) -> crate::Result<()> {
+        self.works()?.space_filemarks(count)
+    }
+    fn space_records(&mut self, count: u32) -> crate::Result<()> {
+        self.works()?.space_records(count)
+    }
+    fn space_to_end(&mut self) -> crate::Result<()> {
+        self.works()?.space_to_end()
+    }
+    fn is_write_protected(&mut self) -> crate::Result<bool> {
+        self.works()?.is_write_protected()
+    }
+}
+
+impl Loader for Breakable {
+    fn drive_count(&self) -> usize {
+        self.loader.drive_count()
+    }
+    fn inventory(&mut self) -> crate::Result<std::collections::BTreeMap<String, Option<usize>>> {
+        self.loader.inventory()
+    }
+    fn load(&mut self, barcode: &str, drive: usize) -> crate::Result<Box<dyn TapeDevice>> {
+        let device = self.loader.load(barcode, drive)?;
+        Ok(Box::new(BreakableDrive { device, number: drive, broken: Arc::clone(&self.broken) }))
+    }
+    fn unload(&mut self, barcode: &str, drive: usize) -> crate::Result<()> {
+        match self.keeps && *self.broken.lock().unwrap() == Some(drive) {
+            true => Err(crate::Error::new(ErrorKind::Io, "it does not let go")),
+            false => self.loader.unload(barcode, drive),
+        }
+    }
+    fn eject(&mut self, barcode: &str) -> crate::Result<()> {
+        self.loader.eject(barcode)
+    }
+}
+
+fn breakable(folder: &TempDir, keeps: bool) -> (TapeStorage, Arc<Mutex<Option<usize>>>) {
+    let cartridges = ["A1", "A2", "A3"].map(str::to_owned).to_vec();
+    let broken = Arc::new(Mutex::new(None));
+    let loader = FolderLoader::new(folder.path().join("tapes"), cartridges, 64 << 20, 2);
+    let loader = Breakable { loader, broken: Arc::clone(&broken), keeps };
+    let config = TapeConfig {
+        pool: "tape".to_owned(),
+        state: folder.path().join("tape.json"),
+        barcodes: globs("*"),
+        record_length: RECORD,
+    };
+    (TapeStorage::new(config, Box::new(loader)).unwrap(), broken)
+}
+
+#[test]
+fn what_a_broken_drive_cannot_read_another_one_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (storage, broken) = breakable(&folder, false);
+    write(&storage, "00000001.volume", &label(1));
+    *broken.lock().unwrap() = Some(0);
+    assert!(read(&storage, "00000001.volume") == label(1));
+    let off_line = storage.off_line();
+    assert_eq!(off_line.len(), 1);
+    assert!(off_line[0].0 == 0 && off_line[0].1.contains("smokes"), "{off_line:?}");
+    // And from now on the other one is used alone.
+    *broken.lock().unwrap() = None;
+    write(&storage, "00000002.volume", &label(2));
+    assert!(storage.cartridges().unwrap().iter().all(|(_, _, place)| *place != Place::Drive(0)));
+}
+
+#[test]
+fn a_write_that_fails_tells_and_a_cartridge_that_is_stuck_takes_no_other_drive_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let (storage, broken) = breakable(&folder, true);
+    let mut file = storage.create("00000001.volume").unwrap();
+    let _ = file.write(&label(1)).unwrap();
+    file.sync().unwrap();
+    *broken.lock().unwrap() = Some(0);
+    assert_eq!(file.write(&label(1)).unwrap_err().kind(), ErrorKind::Io);
+    drop(file);
+    let stuck = storage.append("00000001.volume").map(drop).unwrap_err();
+    assert_eq!(stuck.kind(), ErrorKind::Missing);
+    assert!(stuck.to_string().contains("A1 is stuck in drive 0"), "{stuck}");
+    write(&storage, "00000002.volume", &label(2));
+    assert_eq!(storage.off_line().len(), 1);
+}
+
+#[test]
+fn two_drives_run_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = pool_with(folder.path(), &["A1", "A2"], 64 << 20, 2);
+    write(&storage, "00000001.volume", &label(1));
+    write(&storage, "00000002.volume", &label(2));
+    let (drive, _) = storage.lock().fetch_volume("00000001.volume").unwrap();
+    let held = drive.take();
+    // While somebody uses the first, the second is free.
+    assert!(read(&storage, "00000002.volume") == label(2));
+    drop(held);
+    assert!(read(&storage, "00000001.volume") == label(1));
 }
 
 #[test]

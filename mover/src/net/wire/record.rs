@@ -177,22 +177,34 @@ pub struct VolumeInfo {
     indexed_length: u64,
     closed: bool,
     chunk_count: u64,
+    drive_count: u16,
 }
 
 impl VolumeInfo {
     /// To be sent.
     pub fn new(record: VolumeRecord) -> VolumeInfo {
         let VolumeRecord { number, pool, kind, file, label, .. } = record;
-        let VolumeRecord { length, indexed_length, closed, chunk_count, .. } = record;
+        let VolumeRecord { length, indexed_length, closed, chunk_count, drive_count, .. } = record;
         let kind = KINDS.iter().position(|known| *known == kind);
         let kind = u8::try_from(kind.unwrap_or(0)).expect("there are few");
-        VolumeInfo { number, pool, kind, file, label, length, indexed_length, closed, chunk_count }
+        VolumeInfo {
+            number,
+            pool,
+            kind,
+            file,
+            label,
+            length,
+            indexed_length,
+            closed,
+            chunk_count,
+            drive_count,
+        }
     }
 
     /// As it was sent.
     pub fn record(self) -> VolumeRecord {
         let VolumeInfo { number, pool, kind, file, label, .. } = self;
-        let VolumeInfo { length, indexed_length, closed, chunk_count, .. } = self;
+        let VolumeInfo { length, indexed_length, closed, chunk_count, drive_count, .. } = self;
         let kind = KINDS.get(usize::from(kind)).copied().unwrap_or(MediumKind::Disk);
         VolumeRecord {
             number,
@@ -204,6 +216,7 @@ impl VolumeInfo {
             indexed_length,
             closed,
             chunk_count,
+            drive_count,
         }
     }
 }

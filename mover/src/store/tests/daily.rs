@@ -106,7 +106,7 @@ fn a_chunk_larger_than_a_volume_gets_one_of_its_own() {
 #[test]
 fn lookups_see_what_is_appended_and_reads_what_is_committed() {
     let mut rig = Rig::new();
-    rig.config.commit_bytes = 1 << 20;
+    rig.config.window.bytes = 1 << 20;
     let mut writer = rig.writer().unwrap();
     let header = session_header(&writer, 1);
     let (component, bytes) = super::component();
@@ -138,8 +138,8 @@ fn lookups_see_what_is_appended_and_reads_what_is_committed() {
 #[test]
 fn a_commit_comes_by_itself_when_its_time_has_passed() {
     let mut rig = Rig::new();
-    rig.config.commit_bytes = 1 << 20;
-    rig.config.commit_interval = Duration::from_millis(10);
+    rig.config.window.bytes = 1 << 20;
+    rig.config.window.interval = Duration::from_millis(10);
     let mut writer = rig.writer().unwrap();
     let header = session_header(&writer, 1);
     let (component, bytes) = super::component();

@@ -22,13 +22,13 @@ use format::{
 };
 use tempfile::TempDir;
 
-use super::{Store, StoreConfig, StoreWriter};
+use super::{CommitWindow, Store, StoreConfig, StoreWriter};
 use crate::Result;
 use crate::ambient::{SeededRandom, SteppingClock, random_bytes};
 use crate::media::FakeStorage;
 
 pub(super) const VOLUME_SIZE: u64 = 6_000;
-const COMMIT_BYTES: u64 = 1_800;
+const WINDOW: CommitWindow = CommitWindow { bytes: 1_800, interval: Duration::from_secs(3600) };
 const BLOCK_LENGTH: u32 = 100;
 
 /// A store whose volumes are in memory and whose catalog is in a real file.
@@ -68,8 +68,8 @@ impl Rig {
         let folder = folder.unwrap();
         let config = StoreConfig {
             volume_size: VOLUME_SIZE,
-            commit_bytes: COMMIT_BYTES,
-            commit_interval: Duration::from_secs(3600),
+            window: WINDOW,
+            tape_window: WINDOW,
             storage: Some(Arc::new(storage.clone())),
             clock: Arc::new(SteppingClock::default()),
             random: Arc::new(SeededRandom::new(7)),

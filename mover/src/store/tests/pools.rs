@@ -1,6 +1,8 @@
 //! Several pools: what goes where, copies, media that end, and pools that fail or are away.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use format::{
     ArchiveFooter, ChunkId, Context, ContextPlace, SessionFooter, SessionStatus, StreamNumber,
@@ -9,7 +11,7 @@ use format::{
 
 use super::{Rig, archive_header, check, chunk, component, context, group, rows, session_header};
 use crate::media::{FakeStorage, MediumKind, MediumTraits};
-use crate::store::{HOME_POOL, PoolConfig, Store, StoreWriter, rebuild};
+use crate::store::{CommitWindow, HOME_POOL, PoolConfig, Store, StoreWriter, rebuild};
 use crate::{ErrorKind, Result};
 
 const TAPE: MediumTraits =
@@ -34,6 +36,7 @@ impl Pools {
             name: name.to_owned(),
             storage: Arc::new(storage.clone()),
             volume_size: u64::MAX,
+            streams: 1,
         };
         rig.config.pools = vec![pool("tape", &tape), pool("disc", &disc)];
         Pools { rig, tape, disc }
@@ -251,4 +254,69 @@ fn the_home_pool_alone_is_as_it_always_was() {
     let log = pools.rig.archive(1);
     check(&pools.rig.store(), &log);
     assert_eq!(pools.tape.operations() + pools.disc.operations(), 0);
+}
+
+/// A store with tapes in two drives, each of which takes its time; and chunks of a MiB on them.
+fn in_two_drives(media_count: usize, streams: usize) -> (Pools, Vec<ChunkId>) {
+    let mut pools = Pools::new();
+    pools.tape.drives(2, Duration::from_millis(10));
+    pools.tape.media(media_count);
+    pools.rig.config.pools[0].streams = streams;
+    let window = CommitWindow { bytes: u64::MAX, interval: Duration::MAX };
+    pools.rig.config.tape_window = window;
+    let mut writer = pools.rig.writer().unwrap();
+    let header = session_header(&writer, 1);
+    let (component, bytes) = component();
+    writer.begin_session(&header, &[(component, &bytes[..])]).unwrap();
+    let begun = archive_header(header.session, 1, "striped");
+    writer.begin_archive(&begun).unwrap();
+    let mut chunks = Vec::new();
+    for number in 0..24 {
+        let id = ChunkId { archive: begun.archive, stream: StreamNumber(0), number };
+        let (header, _, footer) = chunk(id, header.session, to(&["tape"]));
+        writer.append_chunk(&header, &vec![7; 1 << 20], &footer).unwrap();
+        chunks.push(id);
+    }
+    let (archive, session) = (begun.archive, header.session);
+    writer.end_archive(&ArchiveFooter { archive, session, ..ArchiveFooter::default() }).unwrap();
+    let ended = Timestamp { seconds: 9, nanoseconds: 10 };
+    let (status, groups) = (SessionStatus::Complete, vec![group(1)]);
+    writer.end_session(&SessionFooter { ended, status, header, groups }).unwrap();
+    drop(writer);
+    for chunk in &chunks {
+        pools.rig.store().verify_chunk(chunk).unwrap();
+    }
+    (pools, chunks)
+}
+
+fn tapes_with_chunks(pools: &Pools) -> usize {
+    let volumes = pools.rig.store().volumes().unwrap();
+    volumes.iter().filter(|it| it.pool == "tape" && it.chunk_count > 0).count()
+}
+
+#[test]
+fn what_one_drive_cannot_take_the_other_one_takes() {
+    let (pools, chunks) = in_two_drives(usize::MAX, 2);
+    assert_eq!(tapes_with_chunks(&pools), 2);
+    // Each stream in order, and all of it found again by whoever has the tapes alone.
+    let store = pools.rig.store();
+    let mut last = BTreeMap::new();
+    for chunk in &chunks {
+        let place = store.chunk_place(chunk).unwrap().unwrap();
+        assert!(last.insert(place.volume, place.offset) < Some(place.offset));
+    }
+    let live = rows(pools.rig.folder.path());
+    rebuild(&pools.rig.config).unwrap();
+    assert_eq!(rows(pools.rig.folder.path()), live);
+    // Both are gone on with.
+    archive(&mut pools.rig.writer().unwrap(), 2, &[&["tape"]]).unwrap();
+    assert_eq!(store.volumes().unwrap().len(), 3);
+
+    assert_eq!(tapes_with_chunks(&in_two_drives(usize::MAX, 1).0), 1);
+}
+
+#[test]
+fn where_there_is_one_cartridge_one_drive_writes_it() {
+    let (pools, _) = in_two_drives(1, 2);
+    assert_eq!(tapes_with_chunks(&pools), 1);
 }

@@ -272,17 +272,17 @@ impl StoreWriter {
         let mut written = Vec::new();
         let mut failure = None;
         for pool in pools {
-            let put = self.lanes[*pool]
+            let put = self.pools[*pool]
                 .healthy(self.store.shelf.name(*pool))
                 .and_then(|()| self.try_put(session, subject, *pool, &pieces));
             match put {
                 Ok(()) => written.push(*pool),
-                Err(error) if *pool == HOME || self.lanes[*pool].is_needed => {
-                    self.close_full(*pool, &error)?;
+                Err(error) if *pool == HOME || self.pools[*pool].is_needed => {
+                    self.close_full(self.pools[*pool].current, &error)?;
                     return Err(self.poison_in(*pool, error));
                 }
                 Err(error) => {
-                    self.close_full(*pool, &error)?;
+                    self.close_full(self.pools[*pool].current, &error)?;
                     self.leave_behind(*pool, &error);
                     failure = Some((*pool, error));
                 }
@@ -291,7 +291,7 @@ impl StoreWriter {
         match (&written[..], failure) {
             ([], Some((pool, error))) => Err(self.poison_in(pool, error)),
             ([only], _) if !pieces.is_empty() => {
-                self.lanes[*only].is_needed = true;
+                self.pools[*only].is_needed = true;
                 Ok(written)
             }
             _ => Ok(written),
@@ -305,10 +305,18 @@ impl StoreWriter {
         pool: usize,
         pieces: &[Piece<'_>],
     ) -> Result<()> {
+        let mut lane = self.lane(pool, pieces.iter().any(|it| it.kind == FrameKind::ChunkHeader));
         loop {
-            self.open_volume(pool)?;
+            if let Err(error) = self.open_volume(lane) {
+                let other = match error.kind() {
+                    ErrorKind::Full => self.turn_from(lane),
+                    _ => None,
+                };
+                lane = other.ok_or(error)?;
+                continue;
+            }
             // Out of its place for a moment, beside the sessions that are borrowed.
-            let mut volume = self.lanes[pool].volume.take().expect("it was just opened");
+            let mut volume = self.lanes[lane].volume.take().expect("it was just opened");
             let begun = session.and_then(|session| {
                 self.sessions.iter().find(|begun| begun.header.session == session)
             });
@@ -326,7 +334,7 @@ impl StoreWriter {
                     if let Some(mut change) = piece.change.clone() {
                         change.place(volume.number, offset);
                         volume.note(&change);
-                        self.lanes[pool].changes.push(change);
+                        self.lanes[lane].changes.push(change);
                     }
                     offset += piece.length();
                 }
@@ -334,7 +342,7 @@ impl StoreWriter {
                 self.appended.bytes += offset - before;
                 self.waiting_since.get_or_insert_with(|| self.config.clock.elapsed());
             }
-            self.lanes[pool].volume = Some(volume);
+            self.lanes[lane].volume = Some(volume);
             match appended? {
                 Some(_) => {
                     let mut begun = self.sessions.iter_mut();
@@ -343,7 +351,7 @@ impl StoreWriter {
                     }
                     return Ok(());
                 }
-                None => self.close_volume(pool)?,
+                None => self.close_volume(lane)?,
             }
         }
     }
@@ -353,9 +361,9 @@ impl StoreWriter {
         if self.sessions.len() > 1 {
             return Ok(());
         }
-        for pool in 0..self.lanes.len() {
-            let settled = self.lanes[pool].volume.as_mut().map_or(Ok(()), |it| it.writer.settle());
-            self.or_leave_behind(pool, settled)?;
+        for lane in 0..self.lanes.len() {
+            let settled = self.lanes[lane].volume.as_mut().map_or(Ok(()), |it| it.writer.settle());
+            self.or_leave_behind(lane, settled)?;
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ use super::volumes;
 use crate::{Error, ErrorKind, Result};
 
 use begun::BegunSession;
-use lane::{HOME, Lane};
+use lane::{HOME, Lane, PoolState};
 pub(super) use piece::label;
 
 /// Writes to a store. Everything that a [`Store`] answers, it answers too.
@@ -36,9 +36,15 @@ pub struct StoreWriter {
     store: Arc<Store>,
     catalog: Catalog,
     config: StoreConfig,
+    /// The command, for others that want to write.
+    doing: String,
+    /// Drives that had failed when this writer was opened.
+    off_line_count: usize,
     _lock: Lock,
-    /// One for each pool, as the shelf counts them.
+    /// Those of all pools.
     lanes: Vec<Lane>,
+    /// As the shelf counts them.
+    pools: Vec<PoolState>,
     /// The number of the next volume to be made, in whatever pool.
     next_number: u32,
     sessions: Vec<BegunSession>,
@@ -65,7 +71,8 @@ impl StoreWriter {
         let (id, label_faults) = volumes::identify(&shelf, &lengths)?;
         let catalog = open_catalog(config, &shelf, id, &lengths)?;
         let rows = query::volumes(&catalog.connection)?;
-        let lanes = lane::lanes(&shelf, &rows, &lengths);
+        let off_line_count = shelf.off_line().len();
+        let (lanes, pools) = lane::lanes(&shelf, &rows, &lengths);
         let last_file = lengths.keys().next_back().copied().unwrap_or(0);
         let last_row = rows.iter().map(|row| row.number).max().unwrap_or(0);
         let next_number = last_file.max(last_row) + 1;
@@ -75,8 +82,11 @@ impl StoreWriter {
             store: Arc::new(Store::new(config, shelf, id, connections, label_faults)),
             catalog,
             config: config.clone(),
+            doing: doing.to_owned(),
+            off_line_count,
             _lock: lock,
             lanes,
+            pools,
             next_number,
             sessions: Vec::new(),
             groups,
@@ -85,6 +95,17 @@ impl StoreWriter {
             waiting_since: None,
             failure: None,
         })
+    }
+
+    /// The same store, opened anew without the drives that failed since this writer was opened;
+    /// none where none did. What was not acknowledged is lost, as with any writer that is dropped.
+    pub fn without_failed_drives(self) -> Result<Option<StoreWriter>> {
+        if self.store.shelf.off_line().len() == self.off_line_count {
+            return Ok(None);
+        }
+        let (config, doing) = (self.config.clone(), self.doing.clone());
+        drop(self);
+        StoreWriter::open(&config, &doing).map(Some)
     }
 
     /// The store, for lookups and reads on other threads.

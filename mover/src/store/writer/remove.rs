@@ -42,11 +42,13 @@ impl StoreWriter {
         let pool = self.store.shelf.pool_of(volume).ok_or_else(|| {
             Error::new(ErrorKind::Missing, format!("no pool holds {}", volume_file(volume)))
         })?;
-        let lane = &mut self.lanes[pool];
-        if lane.volume.as_ref().is_some_and(|open| open.number == volume) {
-            self.close_volume(pool)?;
-        } else if lane.next.is_some_and(|(number, _)| number == volume) {
-            lane.next = None;
+        for place in self.pools[pool].lanes.clone() {
+            let lane = &mut self.lanes[place];
+            if lane.volume.as_ref().is_some_and(|open| open.number == volume) {
+                self.close_volume(place)?;
+            } else if lane.next.is_some_and(|(number, _)| number == volume) {
+                lane.next = None;
+            }
         }
         if pool == HOME {
             self.repeat_ends(volume)?;

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use format::{ArchiveId, ChunkId, Digest, FrameKind, SessionId, VolumeFooter};
 
+use super::lane::HOME;
 use super::piece::{Piece, frame_length, label};
 use super::{StoreWriter, query};
-use crate::Result;
 use crate::media::{VolumeWriter, volume_file};
 use crate::store::change::Change;
 use crate::store::config::PoolConfig;
 use crate::store::failpoint::{self, reach};
+use crate::{ErrorKind, Result};
 
 /// A header that stands on the volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,21 +59,29 @@ impl OpenVolume {
 }
 
 impl StoreWriter {
-    /// The volume of a pool to write to; opened, or made, when first needed.
-    pub(super) fn open_volume(&mut self, pool: usize) -> Result<&mut OpenVolume> {
-        if self.lanes[pool].volume.is_none() {
-            let volume = match self.lanes[pool].next {
-                Some((number, length)) if length > 0 => self.reopen_volume(number, length)?,
-                Some((number, _)) => self.make_volume(pool, number)?,
-                None => {
-                    let volume = self.make_volume(pool, self.next_number)?;
-                    self.next_number += 1;
-                    volume
-                }
-            };
-            self.lanes[pool].volume = Some(volume);
+    /// Opens the volume of a lane, or makes it, when it is first needed.
+    pub(super) fn open_volume(&mut self, lane: usize) -> Result<()> {
+        if self.lanes[lane].volume.is_some() {
+            return Ok(());
         }
-        Ok(self.lanes[pool].volume.as_mut().expect("it was just opened"))
+        let pool = self.lanes[lane].pool;
+        let begun = match self.lanes[lane].next {
+            Some((number, length)) if length > 0 => self.reopen_volume(number, length).map(Some),
+            Some((number, _)) => self.make_volume(pool, number).map(Some),
+            None => Ok(None),
+        };
+        let volume = match begun {
+            Ok(Some(volume)) => volume,
+            // What is out of reach can be gone on with another time.
+            Err(error) if error.kind() != ErrorKind::Missing || pool == HOME => return Err(error),
+            Ok(None) | Err(_) => {
+                let volume = self.make_volume(pool, self.next_number)?;
+                self.next_number += 1;
+                volume
+            }
+        };
+        self.lanes[lane].volume = Some(volume);
+        Ok(())
     }
 
     fn reopen_volume(&self, number: u32, length: u64) -> Result<OpenVolume> {
@@ -137,8 +146,8 @@ impl StoreWriter {
     }
 
     /// Closes the volume: all depends on headers and key groups, so they stand at both its ends.
-    pub(super) fn close_volume(&mut self, pool: usize) -> Result<()> {
-        let Some(mut volume) = self.lanes[pool].volume.take() else { return Ok(()) };
+    pub(super) fn close_volume(&mut self, lane: usize) -> Result<()> {
+        let Some(mut volume) = self.lanes[lane].volume.take() else { return Ok(()) };
         let (store, number) = (self.store.id, volume.number);
         let (next_volume, chunk_count) = (self.next_number, volume.chunk_count);
         let mut body = Vec::new();
@@ -152,9 +161,9 @@ impl StoreWriter {
         let before = volume.writer.length();
         volume.append(&pieces, u64::MAX)?.expect("nothing passes the largest offset");
         self.appended.bytes += volume.writer.length() - before;
-        self.lanes[pool].volume = Some(volume);
-        self.commit_now(Some(pool))?;
-        let lane = &mut self.lanes[pool];
+        self.lanes[lane].volume = Some(volume);
+        self.commit_now(Some(lane))?;
+        let lane = &mut self.lanes[lane];
         lane.next = Some((next_volume, 0));
         self.next_number += 1;
         if let Some(volume) = lane.volume.take() {
