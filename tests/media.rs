@@ -119,6 +119,48 @@ fn faults_of_a_library_are_named_and_lose_nothing() {
     assert!(machine.ok(args!["list", store]).stdout.contains('a'));
 }
 
+#[test]
+fn a_drive_that_fails_is_left_alone_and_the_archive_goes_on() {
+    let tgt = Tgt::library(4, 64);
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    for number in 0..12 {
+        tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
+    }
+    let file = policy(&machine, &format!("{}{TO_TAPE}", library(&tgt, "tape")));
+    let child = machine.spawn(args!["archive", "--policy", file, "--limit-rate", "12M"]);
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    tgt.remove(1);
+    let done = machine::wait(child);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stderr.contains("going on with the other drives"), "{done:?}");
+    // The other drive reads it too, whatever is stuck in the first one.
+    let restored = machine.restore(&store, "a", "back");
+    assert_same(&source, &restored);
+}
+
+#[test]
+fn a_cartridge_goes_to_the_door_and_is_missed_by_its_name() {
+    let tgt = Tgt::library(2, 64);
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("file"), 1, 3_000_000);
+    let file = policy(&machine, &format!("{}{TO_TAPE}", library(&tgt, "tape")));
+    machine.ok(args!["archive", "--policy", file]);
+    machine.ok(args!["media", "eject", store, "tape", "TST001L4"]);
+    // Behind the door it is still at hand; a second one has no place there.
+    let full = machine.run(args!["media", "eject", store, "tape", "TST002L4"]);
+    assert_eq!(full.code, 2, "{full:?}");
+    assert!(full.stderr.contains("take out what is there"), "{full:?}");
+    tgt.empty_door();
+    let listed = machine.ok(args!["media", "list", store]);
+    let line = listed.stdout.lines().find(|line| line.contains("loaded") && line.contains("001L4"));
+    assert!(line.expect("it is known").contains("on a shelf"), "{listed:?}");
+    let into = machine.path("back");
+    let done = machine.run(args!["restore", store, "a", "--into", into]);
+    assert!(done.code != 0 && done.stderr.contains("TST001L4"), "{done:?}");
+}
+
 /// A pool of cartridges in files.
 fn folder(pool: &str, cartridges: &str, capacity: &str) -> String {
     format!(

@@ -193,7 +193,7 @@ impl LoadedDrive {
 
     fn ends_early(&self, record: u64) -> Error {
         let message = format!("{} ends before record {record}", self.barcode);
-        Error::new(ErrorKind::Missing, message)
+        Error::new(ErrorKind::Damaged, message)
     }
 }
 

@@ -6,7 +6,7 @@ use super::drive::LoadedDrive;
 use super::library::Drive;
 use super::storage::TapeStorage;
 use crate::media::{AppendFile, ReadFile, Room, Storage};
-use crate::{ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A volume on a cartridge.
 pub(super) struct TapeFile {
@@ -53,7 +53,7 @@ impl TapeFile {
                 }
             };
             drop(taken);
-            let failure = done.as_ref().err().filter(|error| error.kind() == ErrorKind::Io);
+            let failure = done.as_ref().err().filter(|error| is_of_drive(error));
             if let Some(error) = failure {
                 self.storage.lock().fail(&drive, error);
             }
@@ -62,6 +62,12 @@ impl TapeFile {
             return done;
         }
     }
+}
+
+/// Whether it is the drive that failed, or that has no cartridge any more, and not what was asked
+/// of it.
+pub(super) fn is_of_drive(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::Missing | ErrorKind::Busy)
 }
 
 impl AppendFile for TapeFile {
@@ -115,7 +121,7 @@ impl ReadFile for TapeFile {
         };
         match self.with(&mut read) {
             // Another drive may do better; the error of a second one is the cartridge's.
-            Err(error) if error.kind() == ErrorKind::Io => self.with(&mut read).map_err(|_| error),
+            Err(error) if is_of_drive(&error) => self.with(&mut read).map_err(|_| error),
             done => done,
         }
     }

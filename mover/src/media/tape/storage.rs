@@ -9,7 +9,7 @@ use globset::GlobSet;
 
 use super::cartridge::{Cartridge, with_volume};
 use super::drive::LoadedDrive;
-use super::file::TapeFile;
+use super::file::{TapeFile, is_of_drive};
 use super::label::Content;
 use super::library::Library;
 use super::loader::Loader;
@@ -167,7 +167,7 @@ fn with_cartridge<T>(
     let drive = library.fetch(barcode)?;
     let done = what(drive.take().as_mut().expect("it was just fetched, and the library is held"));
     if let Err(error) = &done
-        && error.kind() == ErrorKind::Io
+        && is_of_drive(error)
     {
         library.fail(&drive, error);
     }

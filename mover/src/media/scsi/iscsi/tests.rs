@@ -138,7 +138,7 @@ fn lies_in_place_of_an_answer() {
             }
         }
     }
-    assert!(done > 20 && failed > 200, "{done} {failed}: the dice are loaded");
+    assert!(done > 5 && failed > 200, "{done} {failed}: the dice are loaded");
 }
 
 #[test]

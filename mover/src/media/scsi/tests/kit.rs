@@ -87,6 +87,16 @@ impl Tgt {
         self.logical_unit("update", lun, &["--params", parameters]);
     }
 
+    /// As a drive that broke: nobody answers there any more.
+    pub(crate) fn remove(&self, lun: u16) {
+        self.logical_unit("delete", lun, &[]);
+    }
+
+    /// A person takes the cartridge that lies behind the door of a library.
+    pub(crate) fn empty_door(&self) {
+        self.set(3, "element_type=3,address=600,clear_slot=1");
+    }
+
     /// Runs tgtadm.
     pub(crate) fn admin(&self, arguments: &[&str]) {
         run(self.tool("tgtadm").args(["--lld", "iscsi"]).args(arguments));
