@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::kit::random::Random;
+use crate::kit::server::{ALL, Server};
 use crate::kit::{Machine, args, assert_same, tape, tree, volume};
 use crate::media::policy;
 
@@ -197,6 +200,106 @@ fn a_second_archive_of_the_same_policy_stores_little() {
     let again = machine.json(args!["archive", "--policy", file, "--reread"]);
     assert!(again.number("stored_bytes") < 600_000, "{again:?}");
     assert_same(&source, &machine.restore(&store, "latest", "back"));
+}
+
+/// Two pools on disk beside the store's own.
+fn two_pools(machine: &Machine) -> String {
+    let pool = |name: &str| {
+        let path = machine.path(name);
+        format!("[pools.{name}]\nkind = \"disk\"\npath = {path:?}\n")
+    };
+    pool("near") + &pool("far")
+}
+
+/// Bytes of the chunks in a pool, and how many there are.
+fn held(machine: &Machine, store: &Path, pool: &str) -> (u64, u64) {
+    let listed = machine.json(args!["media", "list", store]);
+    let volumes = listed.lines_of("volume");
+    let volumes = volumes.iter().filter(|it| it["pool"] == pool);
+    let number = |it: &Value, key: &str| it[key].as_u64().expect("a number");
+    volumes.fold((0, 0), |(bytes, chunks), it| {
+        (bytes + number(it, "length"), chunks + number(it, "chunks"))
+    })
+}
+
+#[test]
+fn an_archive_needs_another_pool_only_where_a_rule_says_so() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("file"), 1, 3_000_000);
+    let rule = |more: &str| {
+        let rule = "[[rules]]\nname = \"all\"\nstages = []\n";
+        policy(&machine, &format!("{}{rule}{more}\n", two_pools(&machine)))
+    };
+    machine.ok(args!["archive", "--policy", rule("pools = [\"near\"]")]);
+    let besides = "pools = [\"far\"]\ndedupe-with = [\"near\"]";
+    machine.ok(args!["archive", "--policy", rule(besides), "--reread", "--name", "b"]);
+    assert!(held(&machine, &store, "far").0 < 1_000_000, "all of it is in the other pool");
+    let plan = machine.ok(args!["restore", store, "b", "--plan"]);
+    assert!(plan.stdout.contains("pool near"), "{plan:?}");
+    assert_same(&source, &machine.restore(&store, "b", "b"));
+    machine.ok(args!["archive", "--policy", rule("pools = [\"far\"]"), "--reread", "--name", "c"]);
+    assert!(held(&machine, &store, "far").0 > 3_000_000, "no rule says so any more");
+    let plan = machine.ok(args!["restore", store, "c", "--plan"]);
+    assert!(!plan.stdout.contains("pool near"), "{plan:?}");
+    assert_same(&source, &machine.restore(&store, "c", "c"));
+}
+
+#[test]
+fn files_lie_together_or_apart_as_the_rule_says() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    for number in 0..12 {
+        tree::random_file(&source.join(format!("file-{number}")), number, 5_000);
+    }
+    for (pool, grouping, least, most) in [("near", "together", 1, 4), ("far", "apart", 12, 16)] {
+        let rule =
+            format!("[[rules]]\nname = \"all\"\npools = [\"{pool}\"]\ngrouping = \"{grouping}\"\n");
+        let file = policy(&machine, &format!("{}{rule}", two_pools(&machine)));
+        machine.ok(args!["archive", "--policy", file, "--reread", "--name", pool]);
+        let (_, chunks) = held(&machine, &store, pool);
+        assert!((least..=most).contains(&chunks), "{grouping}: {chunks}");
+        assert_same(&source, &machine.restore(&store, pool, grouping));
+    }
+}
+
+#[test]
+fn a_destination_has_the_last_word_on_where_things_lie() {
+    let client = Machine::without_keys();
+    let mut server = Server::new();
+    let pools = two_pools(&server.machine);
+    server = server.policy(&format!("[stores.main.map]\ntape = [\"near\", \"far\"]\n{pools}"));
+    server.allow(&client, ALL);
+    server.start();
+    server.trusted_by(&client, server.address);
+    let url = server.url(server.address);
+    client.ok(args!["init", url, "--no-encryption"]);
+    let source = client.path("source");
+    tree::random_file(&source.join("file"), 1, 2_000_000);
+    let to = |pool: &str| {
+        let file = client.path("policy.toml");
+        let tapes = "kind = \"tape\"\nfolder = \"tapes\"\ncartridges = [\"A1\"]";
+        let text = format!(
+            "version = 1\n[archive]\nstore = \"{url}\"\nname = \"a\"\n\
+             paths = [\"source\"]\n[pools.{pool}]\n{tapes}\n\
+             [[rules]]\nname = \"all\"\npools = [\"{pool}\"]\n"
+        );
+        tree::write(&file, text);
+        file
+    };
+    client.ok(args!["archive", "--policy", to("tape")]);
+    for pool in ["near", "far"] {
+        assert!(held(&server.machine, &server.store(), pool).0 > 2_000_000, "{pool}");
+    }
+    // What it finds there again is not sent again.
+    let again = client.json(args!["archive", "--policy", to("tape"), "--reread"]);
+    assert!(again.number("stored_bytes") < 100_000, "{again:?}");
+    // A pool that neither it nor its map knows is refused by name.
+    client.fails(
+        2,
+        &["attic"],
+        args!["archive", "--policy", to("attic"), "--name", "b", "--reread"],
+    );
 }
 
 #[test]

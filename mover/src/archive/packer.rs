@@ -79,6 +79,8 @@ pub struct PackRoute {
     pub chunk_length: usize,
     /// Routes of one domain may refer to each other's blocks; see [`KnownBlocks`].
     pub domain: u16,
+    /// Each file with content begins a chunk of its own.
+    pub apart: bool,
 }
 
 /// A block of this session that the data index may not show yet.
@@ -276,7 +278,10 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
 
     /// Opens an entry.
     pub fn begin(&mut self, number: u64, entry: &Entry) -> Result<()> {
-        self.seal_if_full()?;
+        match self.routes[usize::from(self.route)].apart && entry.size > 0 {
+            true => self.seal()?,
+            false => self.seal_if_full()?,
+        }
         let entry_copy = Some(Box::new(entry.clone()));
         self.entry = OpenEntry { number, entry: entry_copy, ..OpenEntry::default() };
         let mut bytes = Vec::with_capacity(256);

@@ -16,8 +16,9 @@ use crate::net::{
     AgentJob, Dial, Fingerprint, Gate, Identity, Rights, Server, ServerConfig, StoreGrant,
 };
 use crate::pipeline::Cancel;
-use crate::policy::{Policy, StoreRights};
+use crate::policy::{Policy, StorePolicy, StoreRights};
 use crate::source::raise_open_file_limit;
+use crate::store::{remember_map, remember_pools};
 
 /// The policy file, as a gate.
 struct PolicyGate {
@@ -59,7 +60,12 @@ impl PolicyGate {
 impl Gate for PolicyGate {
     fn store(&self, name: &str, peer: &Fingerprint) -> Option<StoreGrant> {
         let policy = self.policy.read().expect("no holder panics");
-        let path = policy.store(name)?.path.clone();
+        let store = policy.store(name)?;
+        let path = store.path.clone();
+        if let Err(error) = remember_map_of(&policy, store) {
+            // Chunks for pools that it does not have are refused by name.
+            self.console.note(&format!("the map of store {name} is not followed: {error}"));
+        }
         let is_peer = |text: &str| text.parse::<Fingerprint>().is_ok_and(|known| known == *peer);
         let StoreRights { write, read, delete, keys } = policy.store_rights(name, is_peer);
         Some(StoreGrant { path, rights: Rights { write, read, delete, keys } })
@@ -82,6 +88,15 @@ impl Gate for PolicyGate {
         })?;
         agent::run(&source, job, store, &self.cancel, &self.console)
     }
+}
+
+/// Makes a store that is there remember its map, and the pools that the map names.
+fn remember_map_of(policy: &Policy, store: &StorePolicy) -> Result<()> {
+    if store.path.is_dir() {
+        remember_pools(&store.path, &policy.pools_of_map(store))?;
+        remember_map(&store.path, &store.map)?;
+    }
+    Ok(())
 }
 
 pub(super) fn run(command: &Serve, console: &Console) -> Result<Outcome> {

@@ -55,7 +55,9 @@ pub(super) const RULE: &[Key] = &[
     key("encrypt", Form::Flag, "whether it is encrypted in a store with keys; by default true"),
     key("chunk-size", Form::Size, "plain bytes of a chunk; by default 1M"),
     key("framing", Form::OneOf(&["each", "run", "both"]), "how much context stands around chunks"),
+    key("grouping", Form::OneOf(&["together", "apart"]), "whether small files share chunks"),
     key("pools", TEXTS, "where to; several are copies"),
+    key("dedupe-with", TEXTS, "pools besides, whose blocks may be referred to"),
 ];
 
 pub(super) const STAGE: &[Key] = &[
@@ -148,6 +150,7 @@ pub(super) const SERVE: &[Key] = &[
 pub(super) const STORE: &[Key] = &[
     required("path", Form::Text, "its folder"),
     key("allow", Form::Many(&Form::Table(STORE_ALLOW)), "who may do what; the default is nobody"),
+    key("map", Form::Named(&TEXTS), "where chunks go that are sent to the pool of this name"),
 ];
 
 pub(super) const STORE_ALLOW: &[Key] = &[

@@ -110,9 +110,26 @@ pub struct Rule {
     /// How much context stands around chunks.
     #[serde(default)]
     pub framing: FramingText,
+    /// Whether small files share chunks.
+    #[serde(default)]
+    pub grouping: Grouping,
     /// Where to; several are copies, of which the first is read first. None is the home pool.
     #[serde(default)]
     pub pools: Vec<Spanned<String>>,
+    /// Pools besides, whose blocks may be referred to, so that they are needed to restore.
+    #[serde(default)]
+    pub dedupe_with: Vec<Spanned<String>>,
+}
+
+/// Whether small files share chunks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grouping {
+    /// They do: they are written and compressed together.
+    #[default]
+    Together,
+    /// Each file with content begins a chunk of its own.
+    Apart,
 }
 
 fn yes() -> bool {

@@ -51,6 +51,14 @@ fn pools(sense: &mut Sense<'_>, place: &str, rule: &Rule) {
             sense.error(&keys, message, "a copy needs another pool");
         }
     }
+    for (at, name) in rule.dedupe_with.iter().enumerate() {
+        let keys = ["rules", place, "dedupe-with", &at.to_string()];
+        pool(sense, &keys, name.get_ref());
+        if rule.pools.iter().any(|own| own.get_ref() == name.get_ref()) && rule.pools.len() == 1 {
+            let message = format!("{} is the rule's own pool", name.get_ref());
+            sense.warn(&keys, message, "its blocks are referred to anyway; leave it out");
+        }
+    }
 }
 
 fn stages(sense: &mut Sense<'_>, place: &str, rule: &Rule) {

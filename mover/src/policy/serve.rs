@@ -91,6 +91,9 @@ pub struct StorePolicy {
     pub path: PathBuf,
     #[serde(default)]
     allow: Vec<Allow<StoreRight>>,
+    /// Its own storage map: where chunks go that are sent to the pool of a name.
+    #[serde(default)]
+    pub map: BTreeMap<String, Vec<String>>,
 }
 
 /// A source that is offered.
@@ -222,6 +225,13 @@ impl Policy {
     pub fn map(&self) -> Result<StorageMap> {
         let rules: Vec<Rule> = self.rules.iter().map(|rule| rule.get_ref().clone()).collect();
         StorageMap::new(&rules)
+    }
+
+    /// The pools that the map of an offered store names.
+    pub fn pools_of_map(&self, store: &StorePolicy) -> BTreeMap<String, PoolSpec> {
+        let is_named = |name: &String| store.map.values().flatten().any(|pool| pool == name);
+        let named = self.pools.iter().filter(|(name, _)| is_named(name));
+        named.map(|(name, spec)| (name.clone(), spec.clone())).collect()
     }
 
     /// The pools.

@@ -20,7 +20,7 @@ use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
 use super::routes::{RouteConfig, Router};
 use super::routing::Routing;
-use super::sink::{Pools, StoreBlocks, StretchSink};
+use super::sink::{Domain, Pools, StoreBlocks, StretchSink};
 use super::stages::{Recipe, StageSpec, WorkerChains};
 use super::tail::{Frames, Tail};
 use super::throttle::Throttle;
@@ -472,18 +472,18 @@ impl Run<'_> {
 
     /// What packing has to know of the routes, and the pools of each domain: what goes to the same
     /// pools may share blocks.
-    fn pack_routes(&self) -> (Vec<PackRoute>, Vec<Vec<String>>) {
+    fn pack_routes(&self) -> (Vec<PackRoute>, Vec<Domain>) {
         let (mut routes, mut domains) = (Vec::new(), Vec::new());
-        for route in &self.config.routes {
-            let mut pools = route.pools.clone();
-            pools.sort_unstable();
-            let known = domains.iter().position(|known| *known == pools);
+        for RouteConfig { pools, dedupe_with, chunk_length, apart, .. } in &self.config.routes {
+            let mut domain = Domain { pools: pools.clone(), besides: dedupe_with.clone() };
+            domain.pools.sort_unstable();
+            let known = domains.iter().position(|known| *known == domain);
             let place = known.unwrap_or(domains.len());
             if known.is_none() {
-                domains.push(pools);
+                domains.push(domain);
             }
             let domain = u16::try_from(place).expect("a policy is short");
-            routes.push(PackRoute { chunk_length: route.chunk_length, domain });
+            routes.push(PackRoute { chunk_length: *chunk_length, domain, apart: *apart });
         }
         (routes, domains)
     }

@@ -8,8 +8,8 @@ use super::routes::{CIPHER, ContentSoFar, Encryption, EntryRouter, RouteConfig, 
 use super::stages::StageSpec;
 use crate::Result;
 use crate::policy::{
-    ContentFacts, ENCRYPT, EntryFacts, FramingText, HEAD_LENGTH, Narrowed, Policy, Rule, StageText,
-    StorageMap,
+    ContentFacts, ENCRYPT, EntryFacts, FramingText, Grouping, HEAD_LENGTH, Narrowed, Policy, Rule,
+    StageText, StorageMap,
 };
 
 /// A storage map with its routes: the first is that of what no rule takes, each rule has one, and
@@ -92,6 +92,8 @@ fn route_of(rule: &Rule) -> RouteConfig {
             FramingText::Run => Framing::Run,
             FramingText::Both => Framing::Both,
         },
+        apart: rule.grouping == Grouping::Apart,
+        dedupe_with: rule.dedupe_with.iter().map(|pool| pool.get_ref().clone()).collect(),
     }
 }
 

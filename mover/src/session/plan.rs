@@ -8,9 +8,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::File;
-use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use format::{
     ArchiveFooter, BlockIdentity, ChunkFooter, ChunkId, Digest, Extent, KeyGroup, SessionHeader,
@@ -60,9 +61,12 @@ pub struct RestorePlan {
     pub volumes: Vec<VolumePlan>,
     /// Chunks that lie nowhere that is known.
     pub missing_chunks: u64,
-    /// In the order in which they lie.
+    /// Tapes that are read at once before all else.
     #[serde(skip)]
-    staged: Vec<ChunkPlace>,
+    drive_count: u16,
+    /// By volume, in the order in which they lie.
+    #[serde(skip)]
+    staged: Vec<Vec<ChunkPlace>>,
 }
 
 /// Looks which chunks a restore will need. Reads the index alone.
@@ -163,6 +167,7 @@ impl<'a> Planner<'a> {
 
     fn finish(self) -> RestorePlan {
         let mut plan = RestorePlan { missing_chunks: self.missing, ..RestorePlan::default() };
+        plan.drive_count = 1;
         for volume in self.order {
             let need = &self.needs[&volume];
             let record = self.records.get(&volume);
@@ -176,7 +181,8 @@ impl<'a> Planner<'a> {
                 staged: need.staged,
             });
             if need.staged {
-                plan.staged.extend(need.places.values());
+                plan.drive_count = plan.drive_count.max(record.map_or(1, |it| it.drive_count));
+                plan.staged.push(need.places.values().copied().collect());
             }
         }
         plan
@@ -207,22 +213,38 @@ impl<'a> Staged<'a> {
         watch: &Watch<'_>,
     ) -> Result<Staged<'a>> {
         let failed = |cause| Error::io("making room for chunks in", folder, cause);
-        let mut file = tempfile::tempfile_in(folder).map_err(failed)?;
-        let (mut chunks, mut end) = (HashMap::new(), 0);
-        for place in &plan.staged {
-            if watch.cancel.is_cancelled() {
-                return Err(cancelled());
+        let file = tempfile::tempfile_in(folder).map_err(failed)?;
+        let (chunks, end) = (Mutex::new(HashMap::new()), AtomicU64::new(0));
+        let volumes = Mutex::new(plan.staged.iter());
+        let next = || volumes.lock().expect("no holder panics").next();
+        let read = || {
+            while let Some(places) = next() {
+                for place in places {
+                    if watch.cancel.is_cancelled() {
+                        return Err(cancelled());
+                    }
+                    let Ok(mut chunk) = store.read_chunk(&place.chunk) else { continue };
+                    let payload = std::mem::take(&mut chunk.payload);
+                    let length = payload.len();
+                    let offset = end.fetch_add(length as u64, Ordering::Relaxed);
+                    file.write_all_at(&payload, offset).map_err(|cause| {
+                        Error::io("writing chunks to a file without a name in", folder, cause)
+                            .way_out(
+                            "a tape is read once from front to back: make room for what it holds",
+                        )
+                    })?;
+                    watch.progress.stored(length as u64);
+                    let mut chunks = chunks.lock().expect("no holder panics");
+                    chunks.insert(place.chunk, (offset, chunk, length));
+                }
             }
-            let Ok(mut chunk) = store.read_chunk(&place.chunk) else { continue };
-            let payload = std::mem::take(&mut chunk.payload);
-            file.write_all(&payload).map_err(|cause| {
-                Error::io("writing chunks to a file without a name in", folder, cause)
-                    .way_out("a tape is read once from front to back: make room for what it holds")
-            })?;
-            watch.progress.stored(payload.len() as u64);
-            chunks.insert(place.chunk, (end, chunk, payload.len()));
-            end += payload.len() as u64;
-        }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = (0..plan.drive_count).map(|_| scope.spawn(read)).collect();
+            readers.into_iter().try_for_each(|it| it.join().expect("a reader does not panic"))
+        })?;
+        let chunks = chunks.into_inner().expect("no holder panics");
         Ok(Staged { store, file, chunks })
     }
 }

@@ -29,6 +29,10 @@ pub struct RouteConfig {
     pub chunk_length: usize,
     /// How its chunks are framed.
     pub framing: Framing,
+    /// Each file with content begins a chunk of its own.
+    pub apart: bool,
+    /// Pools besides its own, whose blocks may be referred to.
+    pub dedupe_with: Vec<String>,
 }
 
 /// The name of the store's cipher where a chain places it.
@@ -43,6 +47,8 @@ impl Default for RouteConfig {
             pools: Vec::new(),
             chunk_length: 1 << 20,
             framing: Framing::Each,
+            apart: false,
+            dedupe_with: Vec::new(),
         }
     }
 }

@@ -83,16 +83,24 @@ impl ChunkSink for StretchSink {
     }
 }
 
+/// Where the blocks may lie that a route refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Domain {
+    /// In all of these: none of them comes to need another one.
+    pub(super) pools: Vec<String>,
+    /// Or in one of these, where a rule says so.
+    pub(super) besides: Vec<String>,
+}
+
 /// The store's data index, asked for a window's blocks at once.
 pub(super) struct StoreBlocks {
     store: Arc<dyn ReadStore>,
-    /// The pools of each domain, in all of which a block has to lie.
-    domains: Vec<Vec<String>>,
+    domains: Vec<Domain>,
     answers: HashMap<(BlockIdentity, u16), BlockPlace>,
 }
 
 impl StoreBlocks {
-    pub(super) fn new(store: Arc<dyn ReadStore>, domains: Vec<Vec<String>>) -> StoreBlocks {
+    pub(super) fn new(store: Arc<dyn ReadStore>, domains: Vec<Domain>) -> StoreBlocks {
         StoreBlocks { store, domains, answers: HashMap::new() }
     }
 }
@@ -100,18 +108,22 @@ impl StoreBlocks {
 impl KnownBlocks for StoreBlocks {
     fn expect(&mut self, blocks: &[(BlockIdentity, u16)]) -> Result<()> {
         self.answers.clear();
-        for (domain, pools) in (0_u16..).zip(&self.domains) {
+        for (domain, Domain { pools, besides }) in (0_u16..).zip(&self.domains) {
             let of_domain = blocks.iter().filter(|(_, of)| *of == domain);
-            let identities: Vec<_> = of_domain.map(|(identity, _)| *identity).collect();
-            if identities.is_empty() {
-                continue;
-            }
-            let places = self.store.lookup_blocks(&identities, pools)?;
-            for (identity, place) in identities.iter().zip(places) {
-                let place = place.map(|crate::store::BlockPlace { chunk, ordinal, length }| {
-                    BlockPlace { chunk, ordinal, length }
-                });
-                self.answers.extend(place.map(|place| ((*identity, domain), place)));
+            let mut identities: Vec<_> = of_domain.map(|(identity, _)| *identity).collect();
+            let besides = besides.iter().map(std::slice::from_ref);
+            for pools in [&pools[..]].into_iter().chain(besides) {
+                if identities.is_empty() {
+                    break;
+                }
+                let places = self.store.lookup_blocks(&identities, pools)?;
+                for (identity, place) in identities.iter().zip(places) {
+                    let place = place.map(|crate::store::BlockPlace { chunk, ordinal, length }| {
+                        BlockPlace { chunk, ordinal, length }
+                    });
+                    self.answers.extend(place.map(|place| ((*identity, domain), place)));
+                }
+                identities.retain(|identity| !self.answers.contains_key(&(*identity, domain)));
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Where a store is, and how it is written.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,9 @@ pub struct StoreConfig {
     pub storage: Option<Arc<dyn Storage>>,
     /// The pools beside the home pool.
     pub pools: Vec<PoolConfig>,
+    /// The store's own storage map: by the name of a pool that a source sends chunks to, where they
+    /// go instead. What it does not name goes to the pool of that name.
+    pub map: BTreeMap<String, Vec<String>>,
     /// Tells when a commit is due.
     pub clock: Arc<dyn Clock>,
     /// Makes a new store's identity.
@@ -65,6 +69,7 @@ impl StoreConfig {
             cache_size: 16 << 20,
             storage: None,
             pools: Vec::new(),
+            map: BTreeMap::new(),
             clock: Arc::new(SystemClock::start()),
             random: Arc::new(SystemRandom),
         }

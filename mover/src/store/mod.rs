@@ -47,7 +47,7 @@ pub use failpoint::FAIL_POINTS;
 pub use interface::{ArchiveProof, ReadStore, Traffic, WriteStore};
 pub use needed::Needed;
 pub use open::Store;
-pub use pools::{open_pool, pools, remember_pools};
+pub use pools::{open_pool, pools, remember_map, remember_pools};
 pub use record::{
     Acknowledged, ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, PoolRecord, Rebuilt,
     SessionRecord, StoredChunk, StreamEnd, VolumeRecord,

@@ -12,19 +12,24 @@ use crate::{Error, ErrorKind, Result, durable};
 
 const FILE: &str = "pools.toml";
 
-/// The pools beside the home pool, by name.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// The pools beside the home pool, by name, and the store's own map.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PoolsFile {
     #[serde(default)]
     pools: BTreeMap<String, PoolSpec>,
+    /// See [`StoreConfig::map`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    map: BTreeMap<String, Vec<String>>,
 }
 
 impl StoreConfig {
     /// Every default, with the pools that the store remembers.
     pub fn open(path: impl Into<PathBuf>) -> Result<StoreConfig> {
         let mut config = StoreConfig::new(path);
-        for (name, spec) in pools(&config.path)? {
+        let PoolsFile { pools, map } = read(&config.path)?;
+        config.map = map;
+        for (name, spec) in pools {
             if spec.is_away() {
                 // Nothing of it is missed, and nothing is written to it: see `Shelf`.
                 continue;
@@ -51,23 +56,52 @@ pub fn open_pool(store: &Path, name: &str, spec: &PoolSpec) -> Result<Media> {
 
 /// The pools that a store remembers.
 pub fn pools(store: &Path) -> Result<BTreeMap<String, PoolSpec>> {
+    read(store).map(|file| file.pools)
+}
+
+fn read(store: &Path) -> Result<PoolsFile> {
     let path = store.join(FILE);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(PoolsFile::default());
+        }
         Err(cause) => return Err(Error::io("reading", &path, cause)),
     };
-    let file: PoolsFile = toml::from_str(&text).map_err(|cause| {
+    toml::from_str(&text).map_err(|cause| {
         Error::new(ErrorKind::Damaged, format!("{} cannot be read", path.display()))
             .because(cause)
             .way_out("mend the file, or give the pools anew with `mover media list --policy FILE`")
-    })?;
-    Ok(file.pools)
+    })
+}
+
+fn write(store: &Path, file: &PoolsFile) -> Result<()> {
+    if *file == read(store)? {
+        return Ok(());
+    }
+    let text = toml::to_string_pretty(file)
+        .map_err(|cause| Error::new(ErrorKind::Usage, "writing pools down").because(cause))?;
+    durable::replace(&store.join(FILE), text.as_bytes())
+}
+
+/// Makes a store remember its own storage map, in the place of the one before.
+///
+/// Refused where it names a pool that the store does not have.
+pub fn remember_map(store: &Path, map: &BTreeMap<String, Vec<String>>) -> Result<()> {
+    let mut file = read(store)?;
+    let known = |pool: &&String| *pool != HOME_POOL && !file.pools.contains_key(*pool);
+    if let Some(unknown) = map.values().flatten().find(known) {
+        let message = format!("store {} has no pool {unknown}", store.display());
+        return Err(Error::new(ErrorKind::Usage, message)
+            .way_out("its map can name the pools of the same policy file, under [pools]"));
+    }
+    file.map.clone_from(map);
+    write(store, &file)
 }
 
 /// Makes a store remember pools, in the place of what it knew of those of the same names.
 pub fn remember_pools(store: &Path, specs: &BTreeMap<String, PoolSpec>) -> Result<()> {
-    let mut known = pools(store)?;
+    let mut file = read(store)?;
     for (name, spec) in specs {
         // What cannot be opened is not remembered: it would stand in the way of everything.
         open_pool(store, name, spec)?;
@@ -79,7 +113,7 @@ pub fn remember_pools(store: &Path, specs: &BTreeMap<String, PoolSpec>) -> Resul
             return Err(Error::new(ErrorKind::Usage, message)
                 .way_out("that is the pool in the store's own folder; give another name"));
         }
-        if let Some(before) = known.insert(name.clone(), spec.clone())
+        if let Some(before) = file.pools.insert(name.clone(), spec.clone())
             && before.kind() != spec.kind()
         {
             let (before, now) = (before.kind().name(), spec.kind().name());
@@ -89,10 +123,5 @@ pub fn remember_pools(store: &Path, specs: &BTreeMap<String, PoolSpec>) -> Resul
             ));
         }
     }
-    if known == pools(store)? {
-        return Ok(());
-    }
-    let text = toml::to_string_pretty(&PoolsFile { pools: known })
-        .map_err(|cause| Error::new(ErrorKind::Usage, "writing pools down").because(cause))?;
-    durable::replace(&store.join(FILE), text.as_bytes())
+    write(store, &file)
 }

@@ -15,7 +15,6 @@ use super::record::{
     ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, PoolRecord, SessionRecord,
     StoredChunk, StreamEnd, VolumeRecord,
 };
-use super::shelf::HOME_POOL;
 use super::volumes;
 use crate::media::{FrameBytes, Payloads, Scan, Scanned, VolumeReader, volume_file};
 use crate::{Error, ErrorKind, Result};
@@ -173,9 +172,7 @@ impl Store {
         identities: &[BlockIdentity],
         pools: &[String],
     ) -> Result<Vec<Option<BlockPlace>>> {
-        let names = if pools.is_empty() { &[HOME_POOL.to_owned()] } else { pools };
-        let pools: Vec<usize> =
-            names.iter().map(|name| self.shelf.pool(name)).collect::<Result<_>>()?;
+        let pools = self.shelf.pools_for(pools.iter().map(String::as_str))?;
         let (first, others) = pools.split_first().expect("the home pool at least");
         let mut places: Vec<Option<BlockPlace>> = {
             let overlay = self.overlay.read().expect("no holder panics");
@@ -192,7 +189,7 @@ impl Store {
                 .map_err(|cause| super::catalog::failed("reading the catalog", cause))?;
             for (identity, place) in identities.iter().zip(&mut places) {
                 if place.is_none() {
-                    let found = query::block(connection, identity, &names[0])?;
+                    let found = query::block(connection, identity, self.shelf.name(*first))?;
                     *place = match found {
                         Some(found) if !others.is_empty() => {
                             let copies = query::chunk(connection, &found.chunk)?;

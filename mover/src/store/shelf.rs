@@ -17,6 +17,8 @@ pub const HOME_POOL: &str = "default";
 #[derive(Debug)]
 pub(super) struct Shelf {
     pools: Vec<PoolConfig>,
+    /// See [`StoreConfig::map`].
+    map: BTreeMap<String, Vec<String>>,
     /// The pool of each volume, as of the last look.
     places: RwLock<BTreeMap<u32, usize>>,
 }
@@ -30,7 +32,7 @@ impl Shelf {
             streams: 1,
         };
         let pools = [home].into_iter().chain(config.pools.iter().cloned()).collect();
-        Arc::new(Shelf { pools, places: RwLock::default() })
+        Arc::new(Shelf { pools, map: config.map.clone(), places: RwLock::default() })
     }
 
     /// Bytes of all volumes, by number; of those on a shelf, as they were synced last.
@@ -64,6 +66,33 @@ impl Shelf {
                 ),
             )
         })
+    }
+
+    /// The pools that chunks come to which a source sends to pools of these names, in their order;
+    /// none is the home pool.
+    pub(super) fn pools_for<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<usize>> {
+        let mut names: Vec<&str> = names.into_iter().collect();
+        if names.is_empty() {
+            names.push(HOME_POOL);
+        }
+        let mut pools = Vec::new();
+        for name in names {
+            let instead = self.map.get(name).into_iter().flatten().map(String::as_str);
+            let here: Vec<&str> = match self.map.contains_key(name) {
+                true => instead.collect(),
+                false => vec![name],
+            };
+            for name in here {
+                let pool = self.pool(name)?;
+                if !pools.contains(&pool) {
+                    pools.push(pool);
+                }
+            }
+        }
+        Ok(pools)
     }
 
     pub(super) fn pools(&self) -> &[PoolConfig] {

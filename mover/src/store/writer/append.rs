@@ -213,19 +213,9 @@ impl StoreWriter {
         }
     }
 
-    /// The pools that a context names, in its order; the home pool where it names none.
+    /// The pools that a context names, or that the store's own map says instead.
     pub(super) fn route(&self, context: &format::Context) -> Result<Vec<usize>> {
-        let mut pools = Vec::new();
-        for name in context.pools() {
-            let pool = self.store.shelf.pool(name)?;
-            if !pools.contains(&pool) {
-                pools.push(pool);
-            }
-        }
-        if pools.is_empty() {
-            pools.push(HOME);
-        }
-        Ok(pools)
+        self.store.shelf.pools_for(context.pools())
     }
 
     /// Those of the pools that a chunk is not in; an error where it is in all of them.
