@@ -1,7 +1,7 @@
 //! A pool of cartridges: each holds one volume, whose bytes are its records in their order.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -11,6 +11,7 @@ use globset::GlobSet;
 use super::cartridge::{Cartridge, Cartridges, with_volume};
 use super::drive::LoadedDrive;
 use super::loader::Loader;
+use crate::media::library;
 use crate::media::{AppendFile, MediumKind, MediumTraits, ReadFile, Room, Storage};
 use crate::{Error, ErrorKind, Result};
 
@@ -218,25 +219,10 @@ impl TapeStorage {
         if library.held.is_some() {
             return Ok(());
         }
-        let path = self.config.state.with_extension("lock");
-        let failed = |cause| Error::io("locking", &path, cause);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let file = File::create(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {
-                library.held = Some(file);
-                // Whoever had them may have written since this pool was opened.
-                library.cartridges.refresh()
-            }
-            Err(TryLockError::WouldBlock) => {
-                let message =
-                    format!("another command has the drives of pool {}", self.config.pool);
-                Err(Error::new(ErrorKind::Busy, message).way_out("wait for its end, and try again"))
-            }
-            Err(TryLockError::Error(cause)) => Err(failed(cause)),
-        }
+        library.held =
+            Some(library::hold(&self.config.state.with_extension("lock"), &self.config.pool)?);
+        // Whoever had them may have written since this pool was opened.
+        library.cartridges.refresh()
     }
 
     fn unload(&self, library: &mut Library, drive: usize) -> Result<()> {

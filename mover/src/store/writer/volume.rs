@@ -136,6 +136,19 @@ impl StoreWriter {
             .map(|session| &session.body[..])
     }
 
+    /// Ends the volume that a pool is at, though its medium has room left, and gives its number; none
+    /// where there is no such volume.
+    pub fn close(&mut self, pool: &str) -> Result<Option<u32>> {
+        let pool = self.store.shelf.pool(pool)?;
+        let lane = &self.lanes[pool];
+        if lane.volume.is_none() && lane.next.is_none_or(|(_, length)| length == 0) {
+            return Ok(None);
+        }
+        let number = self.open_volume(pool)?.number;
+        self.close_volume(pool)?;
+        Ok(Some(number))
+    }
+
     /// Closes the volume: all depends on headers and key groups, so they stand at both its ends.
     pub(super) fn close_volume(&mut self, pool: usize) -> Result<()> {
         let Some(mut volume) = self.lanes[pool].volume.take() else { return Ok(()) };
