@@ -48,6 +48,11 @@ impl AppendFile for DiscFile {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<Room> {
+        if self.burned > 0 && self.storage.burner.is_write_once() {
+            let (disc, _) = self.storage.disc(&self.name)?;
+            let message = format!("{} was burned on disc {disc}, which is closed", self.name);
+            return Err(Error::new(ErrorKind::Refused, message).way_out("begin another volume"));
+        }
         let written = self.file.write_all_at(bytes, self.spooled);
         written.map_err(|cause| self.failed("writing", cause))?;
         self.spooled += bytes.len() as u64;

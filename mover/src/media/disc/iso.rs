@@ -1,8 +1,8 @@
 //! Finds files in an ISO 9660 file system, by its Joliet names.
 //!
 //! Only what our own discs have: a few folders, and files that lie together. A disc is the word of a
-//! stranger: all lengths and depths are bounded. The crates that read ISO 9660 are old or not
-//! finished, and want to seek in a file rather than ask a drive for blocks.
+//! stranger: all lengths and depths are bounded. `docs/decisions/0003` says why no crate
+//! does it.
 
 use super::burner::BurnedFile;
 use super::xorriso::BLOCK;

@@ -190,11 +190,7 @@ impl Storage for DiscStorage {
     }
 
     fn append(&self, name: &str) -> Result<Box<dyn AppendFile>> {
-        let (disc, known) = self.disc(name)?;
-        if self.burner.is_write_once() && known.burned() > 0 {
-            let message = format!("{name} was burned on disc {disc}, which is closed");
-            return Err(Error::new(ErrorKind::Refused, message).way_out("begin another volume"));
-        }
+        self.disc(name)?;
         Ok(Box::new(DiscFile::open(self, name)?))
     }
 

@@ -104,7 +104,7 @@ fn a_burned_disc_is_read_by_another_program_and_its_spool_is_let_go() {
     let part = into.path().join("mover/00000001.volume/00000000000000000000");
     assert!(std::fs::read(part).unwrap() == content);
     // It is closed: nothing goes behind it.
-    let error = storage.append(&volume_file(1)).err().unwrap();
+    let error = storage.append(&volume_file(1)).unwrap().write(b"more").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains(&Tgt::disc(1)), "{error}");
 }
@@ -305,7 +305,6 @@ fn what_cannot_be_burned_is_kept() {
     let content = [label(1), bytes(1, 500_000)].concat();
     let _ = file.write(&content).unwrap();
     file.sync().unwrap();
-    drop(storage.clone());
     // Somebody else writes the disc that was meant for it.
     drop((file, storage));
     burn(&tgt, 0, b"of somebody else");
