@@ -3,19 +3,10 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::kit::machine::wait;
+use crate::kit::machine::{until, wait};
 use crate::kit::random::Random;
 use crate::kit::server::{ALL, Server};
 use crate::kit::{Done, Machine, args, assert_same, tree};
-
-/// Waits for something that has to come.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "it never came: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// Looks until something runs.
 fn status(machine: &Machine, arguments: &[&str]) -> serde_json::Value {

@@ -11,6 +11,7 @@
 pub mod error;
 pub mod ambient;
 mod durable;
+mod failpoint;
 mod units;
 pub mod buffer;
 pub mod pipeline;

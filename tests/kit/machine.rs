@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -291,4 +291,13 @@ fn done(output: std::process::Output, begin: Instant) -> Done {
     };
     assert!(!done.stderr.contains("panicked at"), "a panic is a bug: {done:?}");
     done
+}
+
+/// Waits for something that has to come.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it never came: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -463,7 +463,16 @@ Examples:
         #[arg(long)]
         adopt: bool,
     },
-    /// Let a cartridge be written, whatever is on it
+    /// End the volume that a pool is at, so that its medium can be taken away: a disc is burned
+    #[command(after_help = "Example:\n  mover media close /backup/store discs")]
+    Close {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// The pool
+        pool: String,
+    },
+    /// Let a cartridge be written, whatever is on it; or a blank disc, whatever was wrong with it
     #[command(after_help = "Example:\n  mover media label /backup/store tape --overwrite ARC007L6")]
     Label {
         /// The store
@@ -471,11 +480,12 @@ Examples:
         store: PathBuf,
         /// The pool
         pool: String,
-        /// The barcode of the cartridge; all that is on it is lost
+        /// The barcode of the cartridge, all on which is lost, or the name of a disc, which has to be
+        /// blank
         #[arg(long, value_name = "BARCODE")]
         overwrite: String,
     },
-    /// Puts cartridges where they can be taken out: behind the library's door
+    /// Puts cartridges or discs where they can be taken out: behind the library's door
     #[command(after_help = "Example:\n  mover media eject /backup/store tape ARC007L6 ARC008L6")]
     Eject {
         /// The store
@@ -483,7 +493,7 @@ Examples:
         store: PathBuf,
         /// The pool
         pool: String,
-        /// Barcodes of the cartridges
+        /// Their barcodes
         #[arg(required = true, value_name = "BARCODE")]
         cartridges: Vec<String>,
     },

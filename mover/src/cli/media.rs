@@ -10,12 +10,10 @@ use super::console::Console;
 use super::copy::copy;
 use super::place::{local, remember};
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::{
-    Media,
-    tape::{Place as Cartridged, TapeStorage},
-};
+use crate::media::disc::DiscStorage;
+use crate::media::{Media, tape::Place as Cartridged};
 use crate::session::{CopyConfig, CopySource};
-use crate::store::{Store, StoreWriter, VolumeRecord, open_pool, pools, rebuild};
+use crate::store::{HOME_POOL, Store, StoreWriter, VolumeRecord, open_pool, pools, rebuild};
 use crate::units::show;
 
 pub(super) fn run(command: Command, console: &Console) -> Result<Outcome> {
@@ -42,6 +40,7 @@ pub(super) fn run(command: Command, console: &Console) -> Result<Outcome> {
             }
             scan(&store, console)
         }
+        MediaCommand::Close { store, pool } => close(&store, &pool, console),
         MediaCommand::Label { store, pool, overwrite } => label(&store, &pool, &overwrite, console),
         MediaCommand::Eject { store, pool, cartridges } => {
             eject(&store, &pool, &cartridges, console)
@@ -94,7 +93,7 @@ fn list(path: &Path, console: &Console) -> Result<Outcome> {
             console.document("volume", document)?;
         }
     }
-    list_cartridges(path, console)?;
+    list_carriers(path, console)?;
     let faults = store.faults()?;
     for fault in &faults {
         console.line(&format!("  {fault}"))?;
@@ -109,47 +108,81 @@ fn make_folder(store: &Path) -> Result<()> {
         .map_err(|cause| Error::io("making the folder of a store", &volumes, cause))
 }
 
-fn label(store: &Path, pool: &str, barcode: &str, console: &Console) -> Result<Outcome> {
-    local(store, "labelling")?;
-    tapes(store, pool)?.take_over(barcode)?;
-    console.line(&format!("{barcode} is blank, and belongs to pool {pool}"))?;
-    console.document("label", json!({ "barcode": barcode, "pool": pool }))?;
-    Ok(Outcome::default())
-}
-
-fn eject(store: &Path, pool: &str, barcodes: &[String], console: &Console) -> Result<Outcome> {
-    local(store, "ejecting")?;
-    let tapes = tapes(store, pool)?;
-    for barcode in barcodes {
-        tapes.eject(barcode)?;
-        console.line(&format!("{barcode} can be taken out"))?;
-        console.document("eject", json!({ "barcode": barcode, "pool": pool }))?;
-    }
-    Ok(Outcome::default())
-}
-
-/// The cartridges of a pool.
-fn tapes(store: &Path, pool: &str) -> Result<TapeStorage> {
+/// The media of a pool that is not in the store's own folder.
+fn media(store: &Path, pool: &str) -> Result<Media> {
     let specs = pools(store)?;
     let spec = specs.get(pool).ok_or_else(|| {
         let known: Vec<&str> = specs.keys().map(String::as_str).collect();
         Error::new(ErrorKind::Missing, format!("the store has no pool {pool} besides its own"))
             .way_out(format!("it has these: {}", known.join(", ")))
     })?;
-    match open_pool(store, pool, spec)? {
-        Media::Tape(tapes) => Ok(tapes),
-        _ => {
-            let message = format!("pool {pool} has no cartridges");
-            Err(Error::new(ErrorKind::Usage, message)
-                .way_out("name a pool of tapes; other media need neither labels nor a door"))
-        }
-    }
+    open_pool(store, pool, spec)
 }
 
-/// Cartridges that hold no volume, or that cannot be used.
-fn list_cartridges(path: &Path, console: &Console) -> Result<()> {
+fn close(store: &Path, pool: &str, console: &Console) -> Result<Outcome> {
+    let mut writer = StoreWriter::open(&local(store, "closing a volume")?, "media close")?;
+    let number = writer.close(pool)?;
+    // The recorder is free for what an earlier command left in the spool.
+    drop(writer);
+    if pool != HOME_POOL
+        && let Media::Disc(discs) = media(store, pool)?
+    {
+        discs.burn_all()?;
+    }
+    console.line(&match number {
+        Some(number) => format!("volume {number} of pool {pool} is closed"),
+        None => format!("pool {pool} has no open volume"),
+    })?;
+    console.document("close", json!({ "pool": pool, "volume": number }))?;
+    Ok(Outcome::default())
+}
+
+fn label(store: &Path, pool: &str, barcode: &str, console: &Console) -> Result<Outcome> {
+    local(store, "labelling")?;
+    match media(store, pool)? {
+        Media::Tape(tape) => tape.take_over(barcode)?,
+        Media::Disc(discs) => discs.take_over(barcode)?,
+        Media::Disk(_) | Media::Object(_) => {
+            let message = format!("pool {pool} has no cartridges");
+            return Err(Error::new(ErrorKind::Usage, message)
+                .way_out("only cartridges and discs are labelled; other media need no label"));
+        }
+    }
+    console.line(&format!("{barcode} is blank, and belongs to pool {pool}"))?;
+    console.document("label", json!({ "barcode": barcode, "pool": pool }))?;
+    Ok(Outcome::default())
+}
+
+fn eject(store: &Path, pool: &str, names: &[String], console: &Console) -> Result<Outcome> {
+    local(store, "ejecting")?;
+    let media = media(store, pool)?;
+    for name in names {
+        match &media {
+            Media::Tape(tape) => tape.eject(name)?,
+            Media::Disc(discs) => discs.eject(name)?,
+            Media::Disk(_) | Media::Object(_) => {
+                let message = format!("pool {pool} has nothing that can be taken out");
+                return Err(Error::new(ErrorKind::Usage, message)
+                    .way_out("name a pool of cartridges or discs"));
+            }
+        }
+        console.line(&format!("{name} can be taken out"))?;
+        console.document("eject", json!({ "name": name, "pool": pool }))?;
+    }
+    Ok(Outcome::default())
+}
+
+/// What volumes lie on, or could, where it can be taken out.
+fn list_carriers(path: &Path, console: &Console) -> Result<()> {
     for (name, spec) in pools(path)? {
-        let Media::Tape(tape) = open_pool(path, &name, &spec)? else { continue };
+        let tape = match open_pool(path, &name, &spec)? {
+            Media::Tape(tape) => tape,
+            Media::Disc(discs) => {
+                list_discs(&name, &discs, console)?;
+                continue;
+            }
+            Media::Disk(_) | Media::Object(_) => continue,
+        };
         for (barcode, known, place) in tape.cartridges()? {
             let place = match place {
                 Cartridged::Drive(drive) => format!("drive {drive}"),
@@ -171,6 +204,32 @@ fn list_cartridges(path: &Path, console: &Console) -> Result<()> {
             });
             console.document("cartridge", document)?;
         }
+    }
+    Ok(())
+}
+
+fn list_discs(pool: &str, discs: &DiscStorage, console: &Console) -> Result<()> {
+    for (disc, known, is_at_hand) in discs.discs()? {
+        let place = if is_at_hand { "at hand" } else { "on a shelf" };
+        let (burned, capacity, burns) = (known.burned(), discs.capacity(), known.burns);
+        let state = match (&known.problem, &known.volume) {
+            (Some(problem), _) => problem.clone(),
+            (None, Some(volume)) if burned == 0 => format!("{volume} waits in the spool"),
+            (None, Some(volume)) if known.finished => format!("{volume}, closed"),
+            (None, Some(volume)) => volume.clone(),
+            (None, None) => "blank".to_owned(),
+        };
+        let full = burned * 100 / capacity.max(1);
+        console.line(&format!(
+            "  {disc:<12} {place:<10} {full:>3} % of {}, written {burns} times  {state}",
+            show(capacity)
+        ))?;
+        let document = json!({
+            "disc": disc, "pool": pool, "at_hand": is_at_hand, "volume": known.volume,
+            "burned": burned, "capacity": capacity, "burns": burns, "closed": known.finished,
+            "problem": known.problem,
+        });
+        console.document("disc", document)?;
     }
     Ok(())
 }

@@ -7,10 +7,11 @@
 // In suggested reading order.
 mod storage;
 mod disk;
-pub mod disc;
 pub mod object;
 pub mod scsi;
+pub mod library;
 pub mod tape;
+pub mod disc;
 mod fake;
 mod behind;
 mod writer;

@@ -4,14 +4,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use globset::{Glob, GlobSetBuilder};
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::disc::{DiscConfig, DiscStorage};
+use super::disc::{Burner, DiscConfig, DiscStorage, ImageBurner, RecorderBurner};
+use super::library::{Ask, DriveKind, Library, Operator, Robot};
 use super::object::{ObjectConfig, ObjectStorage};
-use super::tape::{
-    Ask, ChangerLoader, FolderLoader, Loader, OperatorLoader, TapeConfig, TapeStorage,
-};
+use super::tape::{FolderLoader, LibraryLoader, Loader, TapeConfig, TapeStorage};
 use super::{DiskStorage, MediumKind, Storage};
 use crate::units::Size;
 use crate::{Error, ErrorKind, Result};
@@ -62,11 +61,23 @@ pub enum PoolSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         record_size: Option<Size>,
     },
-    /// Discs that are written once: images that grow by disc sessions.
+    /// Discs that are written once: images that grow by disc sessions, or those of a recorder.
     Optical {
         /// The folder of the images.
-        folder: PathBuf,
-        /// Names of discs, in the order in which they are used.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<PathBuf>,
+        /// The recorder: `iscsi://HOST:PORT/IQN/LUN`, or a device such as `/dev/sg1`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recorder: Option<String>,
+        /// The changer of the jukebox whose first drive the recorder is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        library: Option<String>,
+        /// Globs of the discs in the jukebox that belong to the pool; none means all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        barcodes: Vec<String>,
+        /// Names of discs, in the order in which they are used: those of images, or those that a
+        /// person has for a recorder without a jukebox.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         discs: Vec<String>,
         /// Bytes of a disc; those of a DVD+R where nothing is said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,7 +172,7 @@ impl PoolSpec {
             PoolSpec::Disk { path, .. } => absolute(path),
             PoolSpec::Tape { folder, .. } => folder.iter_mut().for_each(absolute),
             PoolSpec::Optical { folder, spool, .. } => {
-                absolute(folder);
+                folder.iter_mut().for_each(absolute);
                 spool.iter_mut().for_each(absolute);
             }
             PoolSpec::Object { .. } => {}
@@ -190,19 +201,7 @@ impl PoolSpec {
         match self {
             PoolSpec::Disk { path, .. } => Ok(Media::Disk(DiskStorage::new(path))),
             PoolSpec::Tape { .. } => self.open_tape(name, state).map(Media::Tape),
-            PoolSpec::Optical { folder, discs, capacity, session_size, spool } => {
-                let spool = spool.clone().unwrap_or_else(|| state.join(format!("{name}-spool")));
-                std::fs::create_dir_all(&spool)
-                    .map_err(|cause| Error::io("making the spool of a pool", &spool, cause))?;
-                Ok(Media::Disc(DiscStorage::new(DiscConfig {
-                    pool: name.to_owned(),
-                    folder: folder.clone(),
-                    discs: discs.clone(),
-                    capacity: capacity.map_or(DISC_CAPACITY, |size| size.0),
-                    session_length: session_size.map_or(SESSION_LENGTH, |size| size.0),
-                    spool,
-                })?))
-            }
+            PoolSpec::Optical { .. } => self.open_discs(name, state).map(Media::Disc),
             PoolSpec::Object {
                 endpoint, bucket, prefix, region, part_size, allow_http, ..
             } => {
@@ -214,6 +213,52 @@ impl PoolSpec {
                 Ok(Media::Object(ObjectStorage::new(&config)?))
             }
         }
+    }
+
+    fn open_discs(&self, name: &str, state: &Path) -> Result<DiscStorage> {
+        let PoolSpec::Optical {
+            folder,
+            recorder,
+            library,
+            barcodes,
+            discs,
+            capacity,
+            session_size,
+            spool,
+        } = self
+        else {
+            unreachable!("only called for discs");
+        };
+        let spool = spool.clone().unwrap_or_else(|| state.join(format!("{name}-spool")));
+        std::fs::create_dir_all(&spool)
+            .map_err(|cause| Error::io("making the spool of a pool", &spool, cause))?;
+        let recorder_with = |library: Box<dyn Library>| -> Result<Arc<dyn Burner>> {
+            Ok(Arc::new(RecorderBurner::new(name, &spool, globs(barcodes)?, library)))
+        };
+        let burner: Arc<dyn Burner> = match (folder, recorder, library) {
+            (Some(folder), None, None) => Arc::new(ImageBurner::new(folder, discs.clone())),
+            (None, Some(recorder), Some(library)) => {
+                let drives = vec![recorder.clone()];
+                recorder_with(Box::new(Robot::new(library, drives, DriveKind::Disc)))?
+            }
+            (None, Some(recorder), None) => {
+                let (drives, names) = (vec![recorder.clone()], discs.clone());
+                recorder_with(Box::new(Operator::new(drives, names, DriveKind::Disc, ask())))?
+            }
+            _ => {
+                return wrong(
+                    "a pool of discs has either a folder or a recorder",
+                    "write folder = \"...\" for images, or recorder = \"...\"",
+                );
+            }
+        };
+        let config = DiscConfig {
+            pool: name.to_owned(),
+            capacity: capacity.map_or(DISC_CAPACITY, |size| size.0),
+            session_length: session_size.map_or(SESSION_LENGTH, |size| size.0),
+            spool: spool.clone(),
+        };
+        DiscStorage::new(config, burner)
     }
 
     fn open_tape(&self, name: &str, state: &Path) -> Result<TapeStorage> {
@@ -230,9 +275,7 @@ impl PoolSpec {
         else {
             unreachable!("only called for tapes");
         };
-        let wrong = |what: &str, way_out: &str| {
-            Err(Error::new(ErrorKind::Usage, what).way_out(way_out.to_owned()))
-        };
+        let real = |library: Box<dyn Library>| Box::new(LibraryLoader::new(library));
         let loader: Box<dyn Loader> = match (folder, library) {
             (Some(folder), None) => {
                 let capacity = capacity.map_or(CARTRIDGE_CAPACITY, |size| size.0);
@@ -244,10 +287,11 @@ impl PoolSpec {
                 ))
             }
             (None, Some(library)) if !drives.is_empty() => {
-                Box::new(ChangerLoader::new(library, drives.clone()))
+                real(Box::new(Robot::new(library, drives.clone(), DriveKind::Tape)))
             }
             (None, None) if !drives.is_empty() && !cartridges.is_empty() => {
-                Box::new(OperatorLoader::new(drives.clone(), cartridges.clone(), ask()))
+                let (drives, names) = (drives.clone(), cartridges.clone());
+                real(Box::new(Operator::new(drives, names, DriveKind::Tape, ask())))
             }
             (None, Some(_)) => {
                 return wrong(
@@ -269,24 +313,31 @@ impl PoolSpec {
                 "use a multiple of 512 bytes, up to 8M; 256K is what most drives like best",
             );
         }
-        let mut globs = GlobSetBuilder::new();
-        let all = ["*".to_owned()];
-        for glob in if barcodes.is_empty() { &all[..] } else { barcodes } {
-            globs.add(Glob::new(glob).map_err(|cause| {
-                Error::new(ErrorKind::Usage, format!("{glob} is no glob")).because(cause)
-            })?);
-        }
-        let barcodes = globs.build().map_err(|cause| {
-            Error::new(ErrorKind::Usage, "the globs of barcodes").because(cause)
-        })?;
         let config = TapeConfig {
             pool: name.to_owned(),
             state: state.join(format!("{name}.json")),
-            barcodes,
+            barcodes: globs(barcodes)?,
             record_length: u32::try_from(record_length).expect("checked to be small"),
         };
         TapeStorage::new(config, loader)
     }
+}
+
+fn wrong<T>(what: &str, way_out: &str) -> Result<T> {
+    Err(Error::new(ErrorKind::Usage, what).way_out(way_out))
+}
+
+/// Takes what one of the globs takes; all, where there are none.
+fn globs(globs: &[String]) -> Result<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    let all = ["*".to_owned()];
+    for glob in if globs.is_empty() { &all[..] } else { globs } {
+        set.add(Glob::new(glob).map_err(|cause| {
+            Error::new(ErrorKind::Usage, format!("{glob} is no glob")).because(cause)
+        })?);
+    }
+    let failed = |cause| Error::new(ErrorKind::Usage, "the globs of barcodes").because(cause);
+    set.build().map_err(failed)
 }
 
 /// Asks on the terminal of whoever runs the command, and waits for the Enter key.

@@ -93,6 +93,20 @@ fn pools_that_cannot_be_are_told_with_their_place() {
             9,
             "pool d has no medium",
         ),
+        ("[pools.d]\nkind = \"optical\"\ndiscs = [\"a\"]".to_owned(), 2, 1, "pool d has no medium"),
+        (
+            "[pools.d]\nkind = \"optical\"\nrecorder = \"/dev/sg1\"".to_owned(),
+            4,
+            12,
+            "neither a library nor discs",
+        ),
+        (
+            "[pools.d]\nkind = \"optical\"\nfolder = \"a\"\nrecorder = \"b\"\ndiscs = [\"a\"]"
+                .to_owned(),
+            5,
+            12,
+            "both a folder and a recorder",
+        ),
         (format!("{tape}folder = \"a\"\nlibrary = \"b\""), 5, 11, "both a folder and a library"),
         (format!("{tape}folder = \"a\"\nrecord-size = \"1000\""), 5, 15, "records of this length"),
         (
@@ -123,6 +137,9 @@ fn pools_that_cannot_be_are_told_with_their_place() {
         one(true, &text, line, column, message);
     }
     one(false, &format!("{tape}folder = \"a\"\ndrives = [\"b\"]"), 5, 10, "drives says nothing");
+    let jukebox = "[pools.d]\nkind = \"optical\"\nrecorder = \"a\"\nlibrary = \"b\"";
+    one(false, &format!("{jukebox}\ndiscs = [\"a\"]"), 6, 9, "discs says nothing");
+    one(false, &format!("{jukebox}\nsession-size = \"1M\""), 6, 16, "session-size says nothing");
     one(false, "[retention.default]", 2, 1, "all is kept");
 }
 

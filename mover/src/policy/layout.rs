@@ -120,10 +120,17 @@ const TAPE: &[Key] = &[
 
 const OPTICAL: &[Key] = &[
     required("kind", Form::OneOf(&["optical"]), KIND),
-    required("folder", Form::Text, "the folder of the images"),
-    required("discs", TEXTS, "names of discs, in the order in which they are used"),
+    key("folder", Form::Text, "the folder of the images"),
+    key("recorder", Form::Text, "instead: the recorder, iscsi://HOST:PORT/IQN/LUN or /dev/sgN"),
+    key("library", Form::Text, "the changer of the jukebox whose first drive the recorder is"),
+    key("barcodes", WORDS, "globs of the discs in the jukebox that belong to the pool"),
+    key("discs", TEXTS, "names of images, or of discs for a recorder without a jukebox, in order"),
     key("capacity", Form::Size, "bytes of a disc; by default those of a DVD+R"),
-    key("session-size", Form::Size, "bytes that are burned at once, if no session ends before"),
+    key(
+        "session-size",
+        Form::Size,
+        "bytes that are burned at once on an image, if no session ends before",
+    ),
     key("spool", Form::Text, "where what is to be burned waits; by default the store's folder"),
 ];
 

@@ -19,6 +19,7 @@ mod schema;
 mod cover;
 mod check;
 mod sense_pools;
+mod sense_discs;
 mod sense_rules;
 mod explain;
 mod template;

@@ -28,11 +28,7 @@ fn pools(sense: &mut Sense<'_>) {
         }
         match pool {
             PoolSpec::Tape { .. } => tape(sense, name, pool),
-            PoolSpec::Optical { discs, .. } if discs.is_empty() => {
-                let message = format!("pool {name} has no medium");
-                let way_out = "name its discs, in the order in which they are used";
-                sense.error(&["pools", name, "discs"], message, way_out);
-            }
+            PoolSpec::Optical { .. } => super::sense_discs::check(sense, name, pool),
             PoolSpec::Object { part_size: Some(size), .. }
                 if !(64 << 10..=1 << 30).contains(&size.0) =>
             {
@@ -53,7 +49,10 @@ fn where_it_is(pool: &PoolSpec) -> String {
     match pool {
         PoolSpec::Disk { path, .. } => format!("folder {}", path.display()),
         PoolSpec::Tape { folder: Some(folder), .. } => format!("folder {}", folder.display()),
-        PoolSpec::Optical { folder, .. } => format!("folder {}", folder.display()),
+        PoolSpec::Optical { folder: Some(folder), .. } => format!("folder {}", folder.display()),
+        PoolSpec::Optical { recorder, barcodes, discs, .. } => {
+            format!("recorder {recorder:?} {barcodes:?} {discs:?}")
+        }
         PoolSpec::Tape { library, barcodes, .. } => format!("library {library:?} {barcodes:?}"),
         PoolSpec::Object { endpoint, bucket, prefix, .. } => {
             format!("bucket {endpoint:?} {bucket} {prefix}")

@@ -1,10 +1,6 @@
 //! The steps at which a test can stop a writer.
-//!
-//! `FAILPOINTS="store-after-sync=return(abort)"` ends the process there as a kill does,
-//! `=return` gives an error, `3*off->...` waits for the fourth time. Only with the feature
-//! `failpoints`; without it they are nothing.
 
-use crate::Result;
+pub(super) use crate::failpoint::reach;
 
 pub(super) const VOLUME_CREATED: &str = "store-volume-created";
 pub(super) const VOLUME_CLOSED: &str = "store-volume-closed";
@@ -30,15 +26,3 @@ pub const FAIL_POINTS: &[&str] = &[
     AFTER_CATALOG,
     VOLUME_CLOSED,
 ];
-
-/// Comes by a fail point.
-pub(super) fn reach(name: &str) -> Result<()> {
-    fail::fail_point!(name, |argument: Option<String>| {
-        if argument.as_deref() == Some("abort") {
-            std::process::abort();
-        }
-        Err(crate::Error::new(crate::ErrorKind::Io, format!("fail point {name}")))
-    });
-    let _ = name;
-    Ok(())
-}

@@ -2,42 +2,53 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::xorriso::DiscFile;
+use super::burner::BurnedFile;
 use crate::media::remembered::Remembered;
 
 /// A part of a volume that was burned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Segment {
+pub struct Segment {
     /// Where it begins in the volume.
-    pub(super) offset: u64,
+    pub offset: u64,
     /// Where it begins on the disc.
-    pub(super) at: u64,
+    pub at: u64,
     /// Bytes.
-    pub(super) length: u64,
+    pub length: u64,
 }
 
-/// A volume on a disc.
+/// A disc.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DiscVolume {
-    /// The name of the disc.
-    pub(super) disc: String,
-    /// In the order of their offsets, without gaps.
-    pub(super) segments: Vec<Segment>,
-    /// Nothing more is burned on it.
-    pub(super) finished: bool,
+pub struct Disc {
+    /// The file name of the volume that is, or will be, on it; none while it is blank or retired.
+    pub volume: Option<String>,
+    /// What was burned and compared, in the order of its offsets, without gaps.
+    pub segments: Vec<Segment>,
+    /// Nothing more is written to the volume.
+    pub finished: bool,
+    /// A burning began, and nobody knows yet how it ended.
+    pub burning: bool,
+    /// How often it was written.
+    pub burns: u64,
+    /// Why it is not written.
+    pub problem: Option<String>,
 }
 
-impl DiscVolume {
-    /// Bytes that were burned.
-    pub(super) fn burned(&self) -> u64 {
+impl Disc {
+    /// Bytes of the volume that were burned.
+    pub fn burned(&self) -> u64 {
         self.segments.last().map_or(0, |last| last.offset + last.length)
     }
 
+    /// It was written, and what is on it counts no more.
+    pub fn is_retired(&self) -> bool {
+        self.volume.is_none() && self.burns > 0
+    }
+
     /// Takes up what stands on the disc and was not known.
-    pub(super) fn adopt(&mut self, files: &[Part]) {
-        for part in files {
-            if part.segment.offset == self.burned() {
-                self.segments.push(part.segment);
+    pub(super) fn adopt(&mut self, segments: impl IntoIterator<Item = Segment>) {
+        for segment in segments {
+            if segment.offset == self.burned() {
+                self.segments.push(segment);
             }
         }
     }
@@ -45,9 +56,19 @@ impl DiscVolume {
 
 /// A file of a disc that is a part of a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) volume: String,
-    pub(super) segment: Segment,
+pub struct Part {
+    /// The file name of the volume.
+    pub volume: String,
+    /// Where it is.
+    pub segment: Segment,
+}
+
+impl Part {
+    /// The file.
+    pub(super) fn file(&self) -> BurnedFile {
+        let Segment { offset, at, length } = self.segment;
+        BurnedFile { path: part_path(&self.volume, offset), at, length }
+    }
 }
 
 /// `/mover/00000001.volume/00000000000000000000`.
@@ -56,8 +77,8 @@ pub(super) fn part_path(volume: &str, offset: u64) -> String {
 }
 
 /// The parts of volumes among files, in the order of their offsets.
-pub(super) fn parts(files: Vec<DiscFile>) -> Vec<Part> {
-    let part = |file: DiscFile| {
+pub(super) fn parts(files: Vec<BurnedFile>) -> Vec<Part> {
+    let part = |file: BurnedFile| {
         let (volume, offset) = file.path.strip_prefix("/mover/")?.split_once('/')?;
         let digits = offset.len() == 20 && offset.bytes().all(|byte| byte.is_ascii_digit());
         let offset = offset.parse().ok().filter(|_| digits)?;
@@ -69,5 +90,11 @@ pub(super) fn parts(files: Vec<DiscFile>) -> Vec<Part> {
     parts
 }
 
-/// All volumes of a pool, by the names of their files.
-pub(super) type Discs = Remembered<DiscVolume>;
+/// All discs of a pool, by name.
+pub(super) type Discs = Remembered<Disc>;
+
+/// The disc of a volume.
+pub(super) fn with_volume<'a>(discs: &'a Discs, volume: &str) -> Option<(&'a str, &'a Disc)> {
+    let has = |(_, it): &(&String, &Disc)| it.volume.as_deref() == Some(volume);
+    discs.known.iter().find(has).map(|(name, disc)| (name.as_str(), disc))
+}

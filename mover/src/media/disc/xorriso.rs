@@ -4,21 +4,11 @@ use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::burner::BurnedFile;
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of a block of a disc.
 pub(super) const BLOCK: u64 = 2048;
-
-/// A file on a disc.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DiscFile {
-    /// Its path.
-    pub(super) path: String,
-    /// Where its bytes begin on the disc.
-    pub(super) at: u64,
-    /// Bytes of it.
-    pub(super) length: u64,
-}
 
 /// Keeps all others from a disc for as long as it, or the xorriso that was started with it, lives:
 /// one whose mover was killed goes on burning, and must not be disturbed.
@@ -31,19 +21,43 @@ pub(super) fn hold(image: &Path) -> Result<File> {
 }
 
 /// Adds a file to a disc, as a disc session of its own; the first makes the file system.
-pub(super) fn add(held: &File, image: &Path, name: &str, source: &Path, path: &str) -> Result<()> {
+pub(super) fn add(
+    held: Option<&File>,
+    image: &Path,
+    name: &str,
+    source: &Path,
+    path: &str,
+) -> Result<()> {
     let mut command = start(image, "-dev");
     // Reproducible owners and no surprises from a configuration file of the user.
     command.args(["-volid", name, "-joliet", "on", "-pathspecs", "off", "-map"]);
     command.arg(source).arg(path).args(["-commit"]);
     // The lock goes with the descriptor, to the child too.
-    let held = held.try_clone().map_err(|cause| Error::io("burning", image, cause))?;
-    command.stdin(held);
+    let held = held.map(File::try_clone).transpose();
+    let held = held.map_err(|cause| Error::io("burning", image, cause))?;
+    command.stdin(held.map_or_else(Stdio::null, Stdio::from));
     run(command, image, "burning").map(drop)
 }
 
+/// Makes an image of one disc session: each part is an offset in the source, bytes, and a path.
+pub(super) fn make(
+    image: &Path,
+    name: &str,
+    source: &Path,
+    parts: &[(u64, u64, String)],
+) -> Result<()> {
+    let mut command = start(image, "-outdev");
+    command.args(["-volid", name, "-joliet", "on"]);
+    for (offset, length, path) in parts {
+        command.arg("-cut_out").arg(source);
+        command.args([offset.to_string(), length.to_string()]).arg(path);
+    }
+    command.arg("-commit").stdin(Stdio::null());
+    run(command, image, "making").map(drop)
+}
+
 /// All files on a disc; none on a blank one.
-pub(super) fn files(image: &Path) -> Result<Vec<DiscFile>> {
+pub(super) fn files(image: &Path) -> Result<Vec<BurnedFile>> {
     if std::fs::metadata(image).is_ok_and(|metadata| metadata.len() == 0) || !image.exists() {
         return Ok(Vec::new());
     }
@@ -56,14 +70,14 @@ pub(super) fn files(image: &Path) -> Result<Vec<DiscFile>> {
 
 /// `File data lba:  0 ,     1561 ,    97657 ,    200000000 , '/s2/b.bin'`: extent, block, blocks,
 /// bytes, path. Only names that we write are read, which have no quotes in them.
-fn file(line: &str) -> Option<DiscFile> {
+fn file(line: &str) -> Option<BurnedFile> {
     let mut fields = line.strip_prefix("File data lba:")?.splitn(5, ',').map(str::trim);
     let _extent = fields.next()?;
     let block: u64 = fields.next()?.parse().ok()?;
     let _blocks = fields.next()?;
     let length = fields.next()?.parse().ok()?;
     let path = fields.next()?.trim_matches('\'').to_owned();
-    Some(DiscFile { path, at: block * BLOCK, length })
+    Some(BurnedFile { path, at: block * BLOCK, length })
 }
 
 fn start(image: &Path, how: &str) -> Command {
@@ -110,7 +124,8 @@ mod tests {
     #[test]
     fn what_xorriso_says_of_a_file_is_read() {
         let line = "File data lba:  0 ,     1561 ,    97657 ,    200000000 , '/mover/x'";
-        let wanted = DiscFile { path: "/mover/x".to_owned(), at: 1561 * 2048, length: 200_000_000 };
+        let wanted =
+            BurnedFile { path: "/mover/x".to_owned(), at: 1561 * 2048, length: 200_000_000 };
         assert_eq!(file(line), Some(wanted));
         for line in ["", "xorriso : UPDATE : 5 nodes", "File data lba: x , y"] {
             assert_eq!(file(line), None);

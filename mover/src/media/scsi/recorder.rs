@@ -128,6 +128,26 @@ impl Recorder {
         Ok(Some(Disc { profile, state, erasable: data[2] & 0x10 != 0 }))
     }
 
+    /// Lets go of the disc, so that a changer or a person can take it; an empty drive is left alone.
+    pub fn eject(&mut self) -> Result<()> {
+        let (sense, _) = self.unit.state()?;
+        if sense.is_some_and(|sense| sense.is_no_medium()) {
+            return Ok(());
+        }
+        let limit = SPIN_UP.min(self.timeout);
+        self.unit.must("START STOP UNIT", &[0x1b, 0, 0, 0, 0x02, 0], Data::None, limit).map(|_| ())
+    }
+
+    /// Blocks that a blank disc takes; none where the drive does not tell.
+    pub fn free_blocks(&mut self) -> Result<Option<u64>> {
+        let mut data = [0; 36];
+        // Of the track that is still to be written.
+        let command = [0x52, 0x01, 0, 0, 0, 0xff, 0, 0, data.len() as u8, 0];
+        let done = self.unit.run("READ TRACK INFORMATION", &command, Data::In(&mut data), SHORT)?;
+        let is_told = done.sense.is_none() && done.transferred >= 20;
+        Ok(is_told.then(|| bytes::get(&data, 16, 4)).filter(|blocks| *blocks > 0))
+    }
+
     /// Blocks on the disc, each of [`BLOCK`] bytes, as the drive counts them.
     ///
     /// Some count more than can be read: run-out blocks of a CD, one block in tgt. Whoever has to
@@ -191,7 +211,9 @@ impl Recorder {
         Ok(block)
     }
 
-    fn check_blank(&mut self) -> Result<()> {
+    /// Fails with [`ErrorKind::Missing`] where there is no disc, with [`ErrorKind::Refused`] where
+    /// it is not blank or not of a kind that can be written once only.
+    pub fn check_blank(&mut self) -> Result<()> {
         let Some(disc) = self.disc()? else {
             let message = format!("{}: there is no disc in the drive", self.unit.address());
             return Err(Error::new(ErrorKind::Missing, message).way_out("put a blank disc in"));

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::drive::LoadedDrive;
-use super::library::Drive;
+use super::drives::Drive;
 use super::storage::TapeStorage;
 use crate::media::{AppendFile, ReadFile, Room, Storage};
 use crate::{Error, ErrorKind, Result};

@@ -8,20 +8,18 @@
 mod device;
 mod simh;
 mod loader;
-mod changer;
-mod operator;
+mod library;
 mod drive;
 mod label;
 mod cartridge;
-mod library;
+mod drives;
 mod file;
 mod storage;
 
 pub use cartridge::Cartridge;
-pub use changer::ChangerLoader;
 pub use device::{TapeDevice, TapeRead};
+pub use library::LibraryLoader;
 pub use loader::{FolderLoader, Loader};
-pub use operator::{Ask, OperatorLoader};
 pub use simh::SimhTape;
 pub use storage::{Place, TapeConfig, TapeStorage};
 

@@ -9,9 +9,9 @@ use globset::GlobSet;
 
 use super::cartridge::{Cartridge, with_volume};
 use super::drive::LoadedDrive;
+use super::drives::Drives;
 use super::file::{TapeFile, is_of_drive};
 use super::label::Content;
-use super::library::Library;
 use super::loader::Loader;
 use crate::media::{AppendFile, MediumKind, MediumTraits, ReadFile, Storage, volume_file};
 use crate::{Error, ErrorKind, Result};
@@ -33,7 +33,7 @@ pub struct TapeConfig {
 #[derive(Clone)]
 pub struct TapeStorage {
     config: Arc<TapeConfig>,
-    library: Arc<Mutex<Library>>,
+    drives: Arc<Mutex<Drives>>,
 }
 
 impl fmt::Debug for TapeStorage {
@@ -57,15 +57,15 @@ impl TapeStorage {
     /// Makes ready for a pool; no cartridge is moved.
     pub fn new(config: TapeConfig, loader: Box<dyn Loader>) -> Result<TapeStorage> {
         let config = Arc::new(config);
-        let library = Library::new(Arc::clone(&config), loader)?;
-        Ok(TapeStorage { config, library: Arc::new(Mutex::new(library)) })
+        let drives = Drives::new(Arc::clone(&config), loader)?;
+        Ok(TapeStorage { config, drives: Arc::new(Mutex::new(drives)) })
     }
 
     /// What is known of the cartridges of the pool, with the drive that each is in; those that the
     /// library does not have at hand are on a shelf.
     pub fn cartridges(&self) -> Result<Vec<(String, Cartridge, Place)>> {
-        let mut library = self.lock();
-        let inventory = library.loader.inventory()?;
+        let mut drives = self.lock();
+        let inventory = drives.loader.inventory()?;
         let mut all: BTreeMap<String, (Cartridge, Place)> = inventory
             .into_iter()
             .filter(|(barcode, _)| self.config.barcodes.is_match(barcode))
@@ -74,7 +74,7 @@ impl TapeStorage {
                 (barcode, (Cartridge::default(), place))
             })
             .collect();
-        for (barcode, known) in &library.cartridges.known {
+        for (barcode, known) in &drives.cartridges.known {
             let entry = all.entry(barcode.clone());
             entry.or_insert((Cartridge::default(), Place::Shelf)).0 = known.clone();
         }
@@ -83,38 +83,38 @@ impl TapeStorage {
 
     /// Lets a cartridge be written whatever is on it, which is lost then.
     pub fn take_over(&self, barcode: &str) -> Result<()> {
-        let mut library = self.lock();
-        library.hold()?;
-        with_cartridge(&mut library, barcode, |loaded| {
+        let mut drives = self.lock();
+        drives.hold()?;
+        with_cartridge(&mut drives, barcode, |loaded| {
             loaded.device.rewind()?;
             // A filemark at its beginning: what stood behind it cannot be read any more.
             loaded.device.write_filemarks(1).map(drop)
         })?;
-        library.take_out(barcode)?;
-        let known = library.cartridges.known.entry(barcode.to_owned()).or_default();
+        drives.take_out(barcode)?;
+        let known = drives.cartridges.known.entry(barcode.to_owned()).or_default();
         (known.volume, known.records, known.problem) = (None, 0, None);
         // From now on it is one of ours.
         known.labels += 1;
-        library.cartridges.save()
+        drives.cartridges.save()
     }
 
     /// Puts a cartridge where a person can take it: behind the library's door.
     pub fn eject(&self, barcode: &str) -> Result<()> {
-        let mut library = self.lock();
-        library.hold()?;
-        library.take_out(barcode)?;
-        library.loader.eject(barcode)
+        let mut drives = self.lock();
+        drives.hold()?;
+        drives.take_out(barcode)?;
+        drives.loader.eject(barcode)
     }
 
     /// Asks every cartridge what is on it: for when nobody remembers. Takes its time.
     pub fn scan(&self) -> Result<()> {
-        let mut library = self.lock();
-        library.hold()?;
-        for barcode in library.loader.inventory()?.into_keys() {
+        let mut drives = self.lock();
+        drives.hold()?;
+        for barcode in drives.loader.inventory()?.into_keys() {
             if !self.config.barcodes.is_match(&barcode) {
                 continue;
             }
-            let asked = with_cartridge(&mut library, &barcode, |loaded| {
+            let asked = with_cartridge(&mut drives, &barcode, |loaded| {
                 let content = Content::read(loaded)?;
                 let records = match &content {
                     Content::Volume(label) if label.pool == self.config.pool => {
@@ -124,7 +124,7 @@ impl TapeStorage {
                 };
                 Ok((content, records))
             });
-            let known = library.cartridges.known.entry(barcode).or_default();
+            let known = drives.cartridges.known.entry(barcode).or_default();
             match asked {
                 Ok((Content::Volume(label), records)) if label.pool == self.config.pool => {
                     known.volume = Some(volume_file(label.volume));
@@ -138,11 +138,11 @@ impl TapeStorage {
                 Err(error) => known.problem = Some(error.to_string()),
             }
         }
-        library.cartridges.save()
+        drives.cartridges.save()
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Library> {
-        self.library.lock().expect("no holder panics")
+    pub(super) fn lock(&self) -> MutexGuard<'_, Drives> {
+        self.drives.lock().expect("no holder panics")
     }
 
     pub(super) fn record_length(&self) -> u32 {
@@ -151,25 +151,25 @@ impl TapeStorage {
 
     /// So many records of a volume are durable.
     pub(super) fn remember(&self, name: &str, records: u64) -> Result<()> {
-        let mut library = self.lock();
-        let barcode = library.barcode(name)?;
-        library.cartridges.known.get_mut(&barcode).expect("it has a volume").records = records;
+        let mut drives = self.lock();
+        let barcode = drives.barcode(name)?;
+        drives.cartridges.known.get_mut(&barcode).expect("it has a volume").records = records;
         Ok(())
     }
 }
 
 /// Does something with a cartridge while nobody else moves any.
 fn with_cartridge<T>(
-    library: &mut Library,
+    drives: &mut Drives,
     barcode: &str,
     what: impl FnOnce(&mut LoadedDrive) -> Result<T>,
 ) -> Result<T> {
-    let drive = library.fetch(barcode)?;
-    let done = what(drive.take().as_mut().expect("it was just fetched, and the library is held"));
+    let drive = drives.fetch(barcode)?;
+    let done = what(drive.take().as_mut().expect("it was just fetched, and the drives are held"));
     if let Err(error) = &done
         && is_of_drive(error)
     {
-        library.fail(&drive, error);
+        drives.fail(&drive, error);
     }
     done
 }
@@ -181,29 +181,29 @@ impl Storage for TapeStorage {
     }
 
     fn list(&self) -> Result<Vec<String>> {
-        let library = self.lock();
-        let volumes = library.cartridges.known.values().filter_map(|it| it.volume.clone());
+        let drives = self.lock();
+        let volumes = drives.cartridges.known.values().filter_map(|it| it.volume.clone());
         let mut volumes: Vec<String> = volumes.collect();
         volumes.sort_unstable();
         Ok(volumes)
     }
 
     fn length(&self, name: &str) -> Result<u64> {
-        let library = self.lock();
-        let barcode = library.barcode(name)?;
-        Ok(library.cartridges.known[&barcode].records * u64::from(self.config.record_length))
+        let drives = self.lock();
+        let barcode = drives.barcode(name)?;
+        Ok(drives.cartridges.known[&barcode].records * u64::from(self.config.record_length))
     }
 
     fn create(&self, name: &str) -> Result<Box<dyn AppendFile>> {
-        let mut library = self.lock();
-        library.hold()?;
-        if with_volume(&library.cartridges, name).is_some() {
+        let mut drives = self.lock();
+        drives.hold()?;
+        if with_volume(&drives.cartridges, name).is_some() {
             let message = format!("pool {} holds {name} already", self.config.pool);
             return Err(Error::new(ErrorKind::Exists, message));
         }
         let mut told = Vec::new();
-        for barcode in library.loader.inventory()?.into_keys() {
-            let known = library.cartridges.known.get(&barcode);
+        for barcode in drives.loader.inventory()?.into_keys() {
+            let known = drives.cartridges.known.get(&barcode);
             let is_free = known.is_none_or(|it| it.volume.is_none() && it.problem.is_none());
             if !self.config.barcodes.is_match(&barcode) || !is_free {
                 if let Some(problem) = known.and_then(|known| known.problem.clone()) {
@@ -211,10 +211,10 @@ impl Storage for TapeStorage {
                 }
                 continue;
             }
-            let (content, is_protected) = with_cartridge(&mut library, &barcode, |loaded| {
+            let (content, is_protected) = with_cartridge(&mut drives, &barcode, |loaded| {
                 Ok((Content::read(loaded)?, loaded.device.is_write_protected()?))
             })?;
-            let known = library.cartridges.known.entry(barcode.clone()).or_default();
+            let known = drives.cartridges.known.entry(barcode.clone()).or_default();
             let problem = match content {
                 _ if is_protected => Some("it is write-protected".to_owned()),
                 Content::Blank => None,
@@ -225,13 +225,13 @@ impl Storage for TapeStorage {
             if let Some(problem) = problem {
                 told.push(format!("{barcode}: {problem}"));
                 known.problem = Some(problem);
-                library.cartridges.save()?;
+                drives.cartridges.save()?;
                 continue;
             }
             known.volume = Some(name.to_owned());
             (known.records, known.labels) = (0, known.labels + 1);
-            library.cartridges.save()?;
-            drop(library);
+            drives.cartridges.save()?;
+            drop(drives);
             return Ok(Box::new(TapeFile::new(self, name, 0)));
         }
         let message = format!("pool {} has no blank cartridge left", self.config.pool);
@@ -243,11 +243,11 @@ impl Storage for TapeStorage {
     }
 
     fn append(&self, name: &str) -> Result<Box<dyn AppendFile>> {
-        let mut library = self.lock();
+        let mut drives = self.lock();
         // Whoever appends hears at once that the cartridge is away, or another one.
-        let (_, barcode) = library.fetch_volume(name)?;
-        let records = library.cartridges.known[&barcode].records;
-        drop(library);
+        let (_, barcode) = drives.fetch_volume(name)?;
+        let records = drives.cartridges.known[&barcode].records;
+        drop(drives);
         Ok(Box::new(TapeFile::new(self, name, records)))
     }
 
@@ -257,8 +257,8 @@ impl Storage for TapeStorage {
     }
 
     fn passes(&self, name: &str) -> u64 {
-        let library = self.lock();
-        with_volume(&library.cartridges, name).map_or(0, |barcode| library.passes(barcode))
+        let drives = self.lock();
+        with_volume(&drives.cartridges, name).map_or(0, |barcode| drives.passes(barcode))
     }
 
     fn drive_count(&self) -> usize {
@@ -270,25 +270,25 @@ impl Storage for TapeStorage {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        let mut library = self.lock();
-        library.hold()?;
-        let barcode = library.barcode(name)?;
-        let known = library.cartridges.known.get_mut(&barcode).expect("it has a volume");
+        let mut drives = self.lock();
+        drives.hold()?;
+        let barcode = drives.barcode(name)?;
+        let known = drives.cartridges.known.get_mut(&barcode).expect("it has a volume");
         (known.volume, known.records) = (None, 0);
-        library.cartridges.save()
+        drives.cartridges.save()
     }
 
     fn sync(&self) -> Result<()> {
-        let library = self.lock();
-        match library.is_held() {
-            true => library.cartridges.save(),
+        let drives = self.lock();
+        match drives.is_held() {
+            true => drives.cartridges.save(),
             // Nothing was changed by this pool.
             false => Ok(()),
         }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        let library = self.lock();
-        PathBuf::from(with_volume(&library.cartridges, name).unwrap_or(name))
+        let drives = self.lock();
+        PathBuf::from(with_volume(&drives.cartridges, name).unwrap_or(name))
     }
 }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::{FolderLoader, Loader, Place, SimhTape, TapeConfig, TapeDevice, TapeRead, TapeStorage};
 use crate::ErrorKind;
 use crate::media::conformance::{self, bytes};
+use crate::media::library::{DriveKind, Robot};
 use crate::media::{Room, Storage};
 
 const RECORD: u32 = 64 << 10;
@@ -63,7 +64,8 @@ fn a_library_is_a_medium_like_any_other() {
     let folder = tempfile::tempdir().unwrap();
     let open = || -> Arc<dyn Storage> {
         let drives = vec![tgt.address(1), tgt.address(2)];
-        let loader = super::ChangerLoader::new(tgt.address(3), drives);
+        let robot = Robot::new(tgt.address(3), drives, DriveKind::Tape);
+        let loader = super::LibraryLoader::new(Box::new(robot));
         let config = TapeConfig {
             pool: "tape".to_owned(),
             state: folder.path().join("tape.json"),

@@ -145,6 +145,22 @@ impl StoreWriter {
             .map(|session| &session.body[..])
     }
 
+    /// Ends the volume that a pool is at, though its medium has room left, and gives its number; none
+    /// where there is no such volume.
+    pub fn close(&mut self, pool: &str) -> Result<Option<u32>> {
+        let pool = self.store.shelf.pool(pool)?;
+        let is_open = |lane: &&usize| {
+            let lane = &self.lanes[**lane];
+            lane.volume.is_some() || lane.next.is_some_and(|(_, length)| length > 0)
+        };
+        let open = self.pools[pool].lanes.iter().find(is_open).copied();
+        let Some(lane) = open else { return Ok(None) };
+        self.open_volume(lane)?;
+        let number = self.lanes[lane].volume.as_ref().map(|volume| volume.number);
+        self.close_volume(lane)?;
+        Ok(number)
+    }
+
     /// Closes the volume: all depends on headers and key groups, so they stand at both its ends.
     pub(super) fn close_volume(&mut self, lane: usize) -> Result<()> {
         let Some(mut volume) = self.lanes[lane].volume.take() else { return Ok(()) };

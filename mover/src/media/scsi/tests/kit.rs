@@ -53,7 +53,7 @@ impl Tgt {
     /// discs that can be written once.
     pub(crate) fn jukebox(discs: u16) -> Tgt {
         let tgt = Tgt::start();
-        let discs: Vec<String> = (1..=discs).map(|number| format!("DISC{number:04}")).collect();
+        let discs: Vec<String> = (1..=discs).map(Tgt::disc).collect();
         for disc in &discs {
             let file = tgt.file(disc);
             run(Command::new("tgtimg")
@@ -70,6 +70,11 @@ impl Tgt {
     /// The label of a cartridge, counted from 1.
     pub(crate) fn barcode(number: u16) -> String {
         format!("TST{number:03}L4")
+    }
+
+    /// The name of a disc, counted from 1.
+    pub(crate) fn disc(number: u16) -> String {
+        format!("DISC{number:04}")
     }
 
     /// Where a logical unit is.

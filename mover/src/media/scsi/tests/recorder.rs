@@ -17,6 +17,8 @@ fn a_blank_disc_is_burned_closed_read_and_never_written_again() {
 
     let disc = recorder.disc().unwrap().unwrap();
     assert_eq!((disc.kind(), disc.state), ("DVD+R", DiscState::Blank));
+    // What tgt says of every blank disc, in blocks: 4.7 GB.
+    assert_eq!(recorder.free_blocks().unwrap(), Some(2_295_104));
     let image = record(1, 1_000_000);
     let mut told = Vec::new();
     let blocks = recorder.burn(&mut &image[..], &mut |written| told.push(written)).unwrap();
@@ -48,8 +50,10 @@ fn a_blank_disc_is_burned_closed_read_and_never_written_again() {
     reads(&mut recorder);
 
     // It keeps that in its slot, and the next disc is another one.
+    recorder.eject().unwrap();
     changer.move_medium(FIRST_DRIVE, FIRST_SLOT).unwrap();
     assert_eq!(recorder.disc().unwrap(), None);
+    recorder.eject().unwrap();
     changer.move_medium(FIRST_SLOT + 1, FIRST_DRIVE).unwrap();
     assert_eq!(recorder.disc().unwrap().unwrap().state, DiscState::Blank);
     changer.move_medium(FIRST_DRIVE, FIRST_SLOT + 1).unwrap();

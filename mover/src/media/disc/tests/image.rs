@@ -4,22 +4,22 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use super::{DiscConfig, DiscStorage};
 use crate::ErrorKind;
 use crate::media::conformance::{self, bytes};
+use crate::media::disc::{DiscConfig, DiscStorage, ImageBurner};
 use crate::media::{AppendFile, Room, Storage};
 
 fn pool(folder: &Path, capacity: u64) -> DiscStorage {
+    let discs = ["D1", "D2"].map(str::to_owned).to_vec();
+    let burner = ImageBurner::new(folder.join("discs"), discs);
     let config = DiscConfig {
         pool: "disc".to_owned(),
-        folder: folder.join("discs"),
-        discs: ["D1", "D2"].map(str::to_owned).to_vec(),
         capacity,
         session_length: 600_000,
         spool: folder.join("spool"),
     };
     std::fs::create_dir_all(&config.spool).unwrap();
-    DiscStorage::new(config).unwrap()
+    DiscStorage::new(config, Arc::new(burner)).unwrap()
 }
 
 /// What is on a disc, by another program.
