@@ -30,7 +30,8 @@ pub(super) fn engine(console: &Console) -> Result<Engine> {
         )
     });
     let console = console.clone();
-    let log = Arc::new(move |plugin: &str, line: &str| console.note(&format!("{plugin}: {line}")));
+    let log =
+        Arc::new(move |plugin: &str, _, line: &str| console.note(&format!("{plugin}: {line}")));
     Engine::new(cache, Limits::default(), log)
 }
 

@@ -15,8 +15,33 @@ use super::manifest::Manifest;
 use super::{ComponentCutter, ComponentFilter, ComponentInspector, ComponentTransform, Direction};
 use crate::error::{Error, ErrorKind, Result};
 
+/// How much a line of a component's log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For who wrote it.
+    Debug,
+    /// What it does.
+    Info,
+    /// What the operator should look at.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+impl LogLevel {
+    /// Its name, as the contract has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        }
+    }
+}
+
 /// Takes a component's name and a line that it logged.
-pub type LogSink = Arc<dyn Fn(&str, &str) + Send + Sync>;
+pub type LogSink = Arc<dyn Fn(&str, LogLevel, &str) + Send + Sync>;
 
 /// Where a component came from, and so what it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

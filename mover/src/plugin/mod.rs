@@ -13,20 +13,25 @@ mod cache;
 mod limits;
 mod bindings;
 mod guest;
+mod usage;
+mod backtrace;
 mod transform;
 mod cutter;
 mod inspector;
 mod filter;
 pub mod builtin;
 
+pub use backtrace::Backtrace;
 pub use cache::CompiledCache;
 pub use cutter::ComponentCutter;
-pub use engine::{Engine, LogSink, Plugin, Trust};
+pub use engine::{Engine, LogLevel, LogSink, Plugin, Trust};
 pub use filter::{ComponentFilter, Direction};
+pub use inspect::{Description, describe, role_name};
 pub use inspector::ComponentInspector;
 pub use limits::Limits;
 pub use manifest::Manifest;
 pub use transform::ComponentTransform;
+pub use usage::Usage;
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EpochKey, stage_key};
 use crate::pipeline::{Cutter, Inspector};
-use crate::plugin::{Engine, Plugin, Trust, builtin};
+use crate::plugin::{Engine, Plugin, Trust, builtin, role_name};
 
 /// A component as an operator names it: `NAME` or `PATH`, or either followed by `=JSON`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,15 +109,6 @@ impl LoadedStage {
             config_digest: Digest(*blake3::hash(self.config.as_bytes()).as_bytes()),
             keyed: manifest.keyed,
         }
-    }
-}
-
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Filter => "filter",
-        Role::Snoop => "snoop",
-        Role::Dedupe => "dedupe",
-        Role::Transform => "transform",
     }
 }
 
