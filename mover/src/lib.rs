@@ -12,6 +12,7 @@ pub mod error;
 pub mod ambient;
 mod durable;
 mod units;
+mod pin;
 pub mod buffer;
 pub mod pipeline;
 pub mod plugin;
@@ -24,6 +25,7 @@ pub mod store;
 pub mod policy;
 pub mod net;
 pub mod session;
+pub mod kit;
 pub mod cli;
 
 pub use error::{Error, ErrorKind, Result};

@@ -8,6 +8,8 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, OptLevel, Store};
 
 use super::cache::CompiledCache;
+use super::find::{FoundPlugin, find};
+use super::folder::PluginFolder;
 use super::guest::{State, link};
 use super::inspect::inspect;
 use super::limits::Limits;
@@ -61,6 +63,7 @@ pub struct Engine {
     cache: Option<CompiledCache>,
     limits: Limits,
     log: LogSink,
+    plugins: Option<PluginFolder>,
 }
 
 fn config() -> Config {
@@ -96,7 +99,19 @@ impl Engine {
         let engine = wasmtime::Engine::new(&config()).map_err(broken)?;
         let mut linker = Linker::new(&engine);
         link(&mut linker).map_err(broken)?;
-        Ok(Engine { engine, linker: Arc::new(linker), cache, limits, log })
+        Ok(Engine { engine, linker: Arc::new(linker), cache, limits, log, plugins: None })
+    }
+
+    /// The same engine, which finds components by name in a folder, too.
+    #[must_use]
+    pub fn with_plugins(mut self, folder: Option<PluginFolder>) -> Engine {
+        self.plugins = folder;
+        self
+    }
+
+    /// Finds a component as an operator names it; see [`find`].
+    pub fn find(&self, text: &str, digest: Option<&Digest>) -> Result<FoundPlugin> {
+        find(text, digest, self.plugins.as_ref())
     }
 
     /// Checks a component, and compiles it if that was not done before.

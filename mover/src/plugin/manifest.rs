@@ -10,7 +10,7 @@ pub(super) const SECTION: &str = "mover:manifest";
 /// Bytes of a manifest, at most.
 const LENGTH_MAX: usize = 64 << 10;
 /// The track of the contract that this host offers.
-pub(super) const CONTRACT: &str = "0.1";
+pub const CONTRACT: &str = "0.1";
 
 /// The custom section `mover:manifest`: JSON.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -93,7 +93,7 @@ impl Manifest {
     }
 
     /// The role by its name.
-    pub(super) fn role(&self) -> Result<Role> {
+    pub fn role(&self) -> Result<Role> {
         match self.role.as_str() {
             "filter" => Ok(Role::Filter),
             "snoop" => Ok(Role::Snoop),
