@@ -15,11 +15,11 @@ pub(super) fn wrong_ones_are_refused(subject: &Subject, _: Dice) -> Result<usize
         let shown: String = config.chars().take(200).collect();
         match opened {
             Ok(()) => {
-                return Err(Broken::new(format!("it takes the wrong configuration {shown}")));
+                return Err(Broken::new(format!("it takes the wrong configuration {shown:?}")));
             }
             Err(error) if error.kind() == ErrorKind::Usage => {}
             Err(error) => {
-                let message = format!("given {shown} it should say invalid-config: {error}");
+                let message = format!("given {shown:?} it should say invalid-config: {error}");
                 return Err(Broken::new(message));
             }
         }
@@ -29,7 +29,7 @@ pub(super) fn wrong_ones_are_refused(subject: &Subject, _: Dice) -> Result<usize
 
 fn wrong_ones(subject: &Subject) -> Vec<String> {
     let mut wrong: Vec<String> =
-        ["", "{", "[]", "7", "null", "\"text\"", "{}{}", "\u{0}"].map(str::to_owned).to_vec();
+        ["{", "[]", "7", "null", "\"text\"", "{}{}", "\u{0}"].map(str::to_owned).to_vec();
     // Deep enough to overflow a stack that nobody guards.
     wrong.push("[".repeat(20_000));
     let right: Map<String, Value> = serde_json::from_str(&subject.config).unwrap_or_default();
