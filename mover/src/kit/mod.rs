@@ -9,9 +9,15 @@ mod schema;
 mod check;
 mod run;
 mod conformance;
+mod bench;
+mod project;
+mod template;
 
+pub use bench::{Figures, Pace, bench, bench_data};
 pub use check::{Finding, check};
 pub use conformance::{CheckReport, Failure, TestConfig, test};
+pub use project::{BuiltComponent, ProjectKind, build};
 pub use run::{Outcome, Way, run};
 pub use schema::{Setting, settings};
 pub use subject::Subject;
+pub use template::{Language, new_project};

@@ -1,16 +1,15 @@
 //! What a component says of itself, readable without running it.
 
+/// The track of the contract that this host offers.
+pub use componentise::CONTRACT;
+pub(super) use componentise::MANIFEST_SECTION as SECTION;
 use format::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The name of the custom section.
-pub(super) const SECTION: &str = "mover:manifest";
 /// Bytes of a manifest, at most.
 const LENGTH_MAX: usize = 64 << 10;
-/// The track of the contract that this host offers.
-pub const CONTRACT: &str = "0.1";
 
 /// The custom section `mover:manifest`: JSON.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+use crate::kit::Language;
 
 /// Components of your own: look at them, build, check, test and keep them
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  mover plugin inspect zstd               what a component is, without running it
+  mover plugin new my-filter --role filter        a project with all that it needs
+  mover plugin build my-filter                    one .wasm file
+  mover plugin test my-filter/my-filter.wasm      does it keep the promises of its role?
   mover plugin check mine.wasm            does it fit this mover?
   mover plugin add mine.wasm              keep it, and use it by its name: --stage mine")]
 pub(crate) struct Plugin {
@@ -18,6 +22,23 @@ pub(crate) struct Plugin {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
+    New(New),
+    /// Build the project of a component, and check what comes out
+    #[command(after_help = "\
+Examples:
+  mover plugin build
+  mover plugin build ~/src/mine -o mine.wasm
+
+A folder with a Cargo.toml is built by cargo for wasm32-unknown-unknown. The manifest is what the
+SDK's export! put there, or else manifest.json beside Cargo.toml.")]
+    Build {
+        /// The project
+        #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+        /// The component [default: NAME.wasm in the project]
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+    },
     /// Say what a component is, without running it
     #[command(after_help = "\
 Examples:
@@ -43,6 +64,7 @@ Examples:
     },
     Run(Run),
     Test(Test),
+    Bench(Bench),
     /// Keep a component in the plugin folder, to be used by its name
     #[command(after_help = "Example:\n  mover plugin add mine.wasm")]
     Add {
@@ -134,4 +156,55 @@ pub(crate) struct Test {
     /// Where counter-examples go
     #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) out_dir: PathBuf,
+}
+
+/// What a component does.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RoleArgument {
+    /// Changes entries before they are cut, and changes them back
+    Filter,
+    /// Looks at entries and says what it found
+    Snoop,
+    /// Cuts entries into blocks
+    Dedupe,
+    /// Encodes and decodes chunks
+    Transform,
+}
+
+/// Make a project for a component, with a test, a README and all that it is built with
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover plugin new my-filter --role filter
+  mover plugin new my-scanner --role snoop --into ~/src/scanner")]
+pub(crate) struct New {
+    /// Its name: lower-case words with - between
+    pub(crate) name: String,
+    /// What it does
+    #[arg(long, value_enum)]
+    pub(crate) role: RoleArgument,
+    /// What it is written in
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) lang: Language,
+    /// The folder to make [default: NAME]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) into: Option<PathBuf>,
+}
+
+/// Measure a component beside the built-in one of its role
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover plugin bench mine.wasm
+  mover plugin bench mine.wasm --input big.tar --json
+
+Instructions are counted, and the same in every run; speed is that of this machine now, so read it
+beside that of the built-in one, which is measured in the same run. Without --input the data is
+64 MiB of text, records and noise, always the same.")]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    pub(crate) stage: Stage,
+    /// What to measure it on
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) input: Option<PathBuf>,
 }

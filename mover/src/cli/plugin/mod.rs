@@ -1,11 +1,13 @@
 //! `mover plugin`: what the author of a component needs.
 
 mod arguments;
+mod build;
 mod inspect;
 mod check;
 mod keep;
 mod run;
 mod test;
+mod bench;
 
 use std::sync::Arc;
 
@@ -22,6 +24,10 @@ use crate::plugin::{Description, Engine, FoundPlugin, Limits, LogLevel, describe
 
 pub(super) fn run(command: Plugin, global: &Global, console: &Console) -> Result<Outcome> {
     match command.command {
+        PluginCommand::New(command) => build::new(&command, console),
+        PluginCommand::Build { folder, output } => {
+            build::run(&folder, output.as_deref(), global, console)
+        }
         PluginCommand::Inspect { component } => inspect::run(&found(&component, global)?, console),
         PluginCommand::Check { component, config } => {
             let found = found(&component, global)?;
@@ -29,6 +35,7 @@ pub(super) fn run(command: Plugin, global: &Global, console: &Console) -> Result
         }
         PluginCommand::Run(command) => run::run(&command, global, console),
         PluginCommand::Test(command) => test::run(&command, global, console),
+        PluginCommand::Bench(command) => bench::run(&command, global, console),
         PluginCommand::Add { file } => keep::add(&file, global, console),
         PluginCommand::Remove { name, version } => {
             keep::remove(&name, version.as_deref(), global, console)
