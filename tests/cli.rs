@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::kit::{Machine, args, assert_same, tree, volume};
 
-const COMMANDS: [&str; 7] = ["init", "archive", "list", "restore", "verify", "drop", "key"];
+const COMMANDS: [&str; 8] =
+    ["init", "archive", "list", "restore", "verify", "drop", "key", "plugin"];
 
 #[test]
 fn every_command_has_help_with_an_example() {

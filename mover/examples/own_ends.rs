@@ -252,7 +252,7 @@ fn main() -> std::result::Result<(), Box<dyn StdError>> {
     let mut outbox = Outbox { folder: folder.clone(), chunks: 0, bytes: 0 };
     let store = outbox.store();
     let ambient = Ambient { clock: Arc::new(SystemClock::start()), random: Arc::new(SystemRandom) };
-    let engine = Engine::new(None, Limits::default(), Arc::new(|_: &str, _: &str| {}))?;
+    let engine = Engine::new(None, Limits::default(), Arc::new(|_: &str, _, _: &str| {}))?;
     let access = WriteAccess {
         group: store.current_group()?,
         keyring: Keyring::empty(),

@@ -13,6 +13,7 @@ pub mod ambient;
 mod durable;
 mod failpoint;
 mod units;
+mod pin;
 pub mod buffer;
 pub mod pipeline;
 pub mod plugin;
@@ -25,6 +26,7 @@ pub mod store;
 pub mod policy;
 pub mod net;
 pub mod session;
+pub mod kit;
 pub mod cli;
 
 pub use error::{Error, ErrorKind, Result};

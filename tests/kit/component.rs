@@ -100,6 +100,13 @@ pub(crate) fn transform_of_track(name: &str, track: &str) -> Vec<u8> {
     transform_for(world, Behaviour::Honest, "", manifest)
 }
 
+/// A transform whose manifest has one key changed.
+pub(crate) fn transform_with(name: &str, key: &str, value: Value) -> Vec<u8> {
+    let mut manifest = manifest(name, "transform");
+    manifest[key] = value;
+    transform_for("mover:plugin/transform-plugin", Behaviour::Honest, "", manifest)
+}
+
 /// A component with no manifest.
 pub(crate) fn without_manifest() -> Vec<u8> {
     let world = "mover:plugin/transform-plugin";

@@ -191,7 +191,13 @@ impl Machine {
         line.extend(arguments);
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]);
-        for name in ["MOVER_PASSPHRASE", "FAILPOINTS", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+        for name in [
+            "MOVER_PASSPHRASE",
+            "MOVER_PLUGIN_FOLDER",
+            "FAILPOINTS",
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+        ] {
             command.env_remove(name);
         }
         command.env("HOME", self.path("home"));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Archive, Global, Restore};
 use super::console::Console;
-use super::open::{ambient, engine, keyring, workers};
+use super::open::{ambient, engine_without_plugins, keyring, workers};
 use super::place::{Place, open_store, remote};
 use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
@@ -86,7 +86,7 @@ pub(super) fn run(
         cancel: cancel.clone(),
     };
     let store = Arc::new(RemoteStore::open(lent_config(config, dial))?);
-    let engine = engine(console)?;
+    let engine = engine_without_plugins(console)?;
     let (ambient, progress) = (ambient(), Progress::default());
     let watch = Watch { observer: &heard, progress: &progress, cancel };
     let report = match job {

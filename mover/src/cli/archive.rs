@@ -61,7 +61,7 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
     };
     let mut writer = open_writer(&to, volume_size, &doing, global, &cancel, console)?;
     let access = open_access(&*writer.store(), &command, global, &ambient)?;
-    let engine = engine(console)?;
+    let engine = engine(global, console)?;
     let config = config(&command, policy.as_ref())?;
     let progress = Arc::new(Progress::default());
     let state = state_folder(None)?;

@@ -43,6 +43,10 @@ pub(crate) struct Global {
     /// Open the store with an age identity (AGE-SECRET-KEY-1...); may be given several times
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) identity: Vec<PathBuf>,
+    /// The folder of components that are known by name [default: mover/plugins in your data folder]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath,
+          env = "MOVER_PLUGIN_FOLDER")]
+    pub(crate) plugins: Option<PathBuf>,
     /// How long a lost connection to another mover is tried anew
     #[arg(long, global = true, value_name = "TIME", default_value = "5m")]
     pub(crate) retry_for: Time,
@@ -65,6 +69,7 @@ pub(crate) enum Command {
     Copy(Copy),
     Media(Media),
     Policy(Policy),
+    Plugin(super::plugin::Plugin),
     Key(Key),
     Serve(Serve),
     /// Show who this machine is to other movers

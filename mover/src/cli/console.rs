@@ -164,6 +164,23 @@ pub(crate) fn path_text(path: &[u8]) -> String {
 }
 
 impl Console {
+    /// A line that belongs to the error or the note beside it; for people.
+    pub(crate) fn detail(&self, text: &str) {
+        if !self.json {
+            self.tell(text);
+        }
+    }
+
+    /// A line of a component's log, for its author.
+    pub(crate) fn log(&self, plugin: &str, level: &str, text: &str) {
+        if self.json {
+            let _ =
+                self.document("log", json!({ "component": plugin, "level": level, "text": text }));
+        } else {
+            self.tell(&format!("{level}: {plugin}: {text}"));
+        }
+    }
+
     /// A line that is no result and no fault.
     pub(crate) fn note(&self, text: &str) {
         if self.json {

@@ -111,7 +111,7 @@ fn entries(
 ) -> Result<Outcome> {
     let footer = &readable(store, record, console)?;
     let keyring = keyring(store, global)?;
-    let engine = engine(console)?;
+    let engine = engine(global, console)?;
     let decoding = Decoding::new(store, &engine, &keyring);
     let cache = ChunkCache::new(&decoding, 4);
     let mut contents = Contents::open(&cache, footer, filter)?;

@@ -14,6 +14,7 @@ mod prune;
 mod copy;
 mod media;
 mod policy;
+mod plugin;
 mod key;
 mod agent;
 mod serve;
@@ -96,6 +97,7 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Outcome> {
         Command::Prune(command) => prune::run(&command, console),
         Command::Copy(command) => copy::run(&command, console),
         Command::Policy(command) => policy::run(command, global, console),
+        Command::Plugin(command) => plugin::run(command, global, console),
         Command::Media(command) => media::run(command, console),
         Command::Key(command) => key::run(command, global, console),
         Command::Serve(command) => serve::run(&command, console),

@@ -11,7 +11,7 @@ use crate::ambient::{SystemClock, SystemRandom};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{Access, Keyring, Passphrase, passphrase};
 use crate::pipeline::Cancel;
-use crate::plugin::{CompiledCache, Engine, Limits};
+use crate::plugin::{CompiledCache, Engine, Limits, PluginFolder};
 use crate::session::Ambient;
 use crate::store::ReadStore;
 
@@ -20,18 +20,30 @@ pub(super) fn ambient() -> Ambient {
     Ambient { clock: Arc::new(SystemClock::start()), random: Arc::new(SystemRandom) }
 }
 
+/// The cache of compiled code in the user's cache folder.
+pub(super) fn compiled_cache() -> Option<CompiledCache> {
+    let base = etcetera::choose_base_strategy().ok()?;
+    let state = base.state_dir().unwrap_or_else(|| base.data_dir());
+    CompiledCache::open(&base.cache_dir().join("mover/compiled"), &state.join("mover/cache.key"))
+}
+
+/// The plugin folder: the one that was named, or that of the user.
+pub(super) fn plugin_folder(global: &Global) -> Option<PluginFolder> {
+    let own = || Some(etcetera::choose_base_strategy().ok()?.data_dir().join("mover/plugins"));
+    global.plugins.clone().or_else(own).map(PluginFolder::new)
+}
+
+/// The engine, which finds components in the plugin folder, too.
+pub(super) fn engine(global: &Global, console: &Console) -> Result<Engine> {
+    Ok(engine_without_plugins(console)?.with_plugins(plugin_folder(global)))
+}
+
 /// The engine, with its cache in the user's cache folder, and components' logs on the console.
-pub(super) fn engine(console: &Console) -> Result<Engine> {
-    let cache = etcetera::choose_base_strategy().ok().and_then(|base| {
-        let state = base.state_dir().unwrap_or_else(|| base.data_dir());
-        CompiledCache::open(
-            &base.cache_dir().join("mover/compiled"),
-            &state.join("mover/cache.key"),
-        )
-    });
+pub(super) fn engine_without_plugins(console: &Console) -> Result<Engine> {
     let console = console.clone();
-    let log = Arc::new(move |plugin: &str, line: &str| console.note(&format!("{plugin}: {line}")));
-    Engine::new(cache, Limits::default(), log)
+    let log =
+        Arc::new(move |plugin: &str, _, line: &str| console.note(&format!("{plugin}: {line}")));
+    Engine::new(compiled_cache(), Limits::default(), log)
 }
 
 /// What the operator brought to open the store with; without anything, and if `prompt`, asks.

@@ -84,7 +84,7 @@ fn explain(
         return Err(Error::new(ErrorKind::Usage, "nothing to explain is named")
             .way_out("give a PATH, or paths = in [archive]"));
     }
-    let engine = engine(console)?;
+    let engine = engine(global, console)?;
     let progress = Progress::default();
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
     let mut totals = Totals::new(routes.map().rules().map(|rule| rule.name.as_str()));

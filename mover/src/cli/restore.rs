@@ -41,7 +41,7 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
     let footer = readable(&*store, &record, console)?;
     let footer = &footer;
     let keyring = keyring(&*store, global)?;
-    let engine = engine(console)?;
+    let engine = engine(global, console)?;
     let decoding = Decoding::new(&*store, &engine, &keyring);
     let progress = Arc::new(Progress::default());
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };

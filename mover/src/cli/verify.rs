@@ -19,7 +19,7 @@ pub(super) fn run(command: Verify, global: &Global, console: &Console) -> Result
     };
     // Checksums stand outside the encryption: without `--read` no key is needed.
     let keyring = if command.read { keyring(&*store, global)? } else { Keyring::empty() };
-    let engine = engine(console)?;
+    let engine = engine(global, console)?;
     let decoding = Decoding::new(&*store, &engine, &keyring);
     let config = VerifyConfig { read: command.read, archive, workers: workers(command.workers) };
     let progress = Progress::default();

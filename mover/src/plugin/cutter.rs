@@ -9,6 +9,7 @@ use super::bindings::dedupe::DedupePlugin;
 use super::bindings::dedupe::mover::plugin::types as wit_types;
 use super::engine::Plugin;
 use super::guest::{Bindings, Guest, GuestError, State};
+use super::usage::Usage;
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::{Cut, Cutter};
 
@@ -56,6 +57,11 @@ impl ComponentCutter {
             return Err(guest.lied("block-length-max", what));
         }
         Ok(ComponentCutter { guest, block_length_max: length as usize })
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Usage {
+        self.guest.usage()
     }
 
     /// What is wrong with the cuts of a window, if anything is.

@@ -8,6 +8,8 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, OptLevel, Store};
 
 use super::cache::CompiledCache;
+use super::find::{FoundPlugin, find};
+use super::folder::PluginFolder;
 use super::guest::{State, link};
 use super::inspect::inspect;
 use super::limits::Limits;
@@ -15,8 +17,33 @@ use super::manifest::Manifest;
 use super::{ComponentCutter, ComponentFilter, ComponentInspector, ComponentTransform, Direction};
 use crate::error::{Error, ErrorKind, Result};
 
+/// How much a line of a component's log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For who wrote it.
+    Debug,
+    /// What it does.
+    Info,
+    /// What the operator should look at.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+impl LogLevel {
+    /// Its name, as the contract has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        }
+    }
+}
+
 /// Takes a component's name and a line that it logged.
-pub type LogSink = Arc<dyn Fn(&str, &str) + Send + Sync>;
+pub type LogSink = Arc<dyn Fn(&str, LogLevel, &str) + Send + Sync>;
 
 /// Where a component came from, and so what it may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +63,7 @@ pub struct Engine {
     cache: Option<CompiledCache>,
     limits: Limits,
     log: LogSink,
+    plugins: Option<PluginFolder>,
 }
 
 fn config() -> Config {
@@ -71,7 +99,19 @@ impl Engine {
         let engine = wasmtime::Engine::new(&config()).map_err(broken)?;
         let mut linker = Linker::new(&engine);
         link(&mut linker).map_err(broken)?;
-        Ok(Engine { engine, linker: Arc::new(linker), cache, limits, log })
+        Ok(Engine { engine, linker: Arc::new(linker), cache, limits, log, plugins: None })
+    }
+
+    /// The same engine, which finds components by name in a folder, too.
+    #[must_use]
+    pub fn with_plugins(mut self, folder: Option<PluginFolder>) -> Engine {
+        self.plugins = folder;
+        self
+    }
+
+    /// Finds a component as an operator names it; see [`find`].
+    pub fn find(&self, text: &str, digest: Option<&Digest>) -> Result<FoundPlugin> {
+        find(text, digest, self.plugins.as_ref())
     }
 
     /// Checks a component, and compiles it if that was not done before.

@@ -10,6 +10,7 @@ use super::bindings::filter::exports::mover::plugin::filter as wit;
 use super::bindings::filter::mover::plugin::types as wit_types;
 use super::engine::Plugin;
 use super::guest::{Bindings, Guest, GuestError, Output, Sink, State};
+use super::usage::Usage;
 use crate::error::{ErrorKind, Result};
 
 /// Which way the bytes go.
@@ -69,6 +70,11 @@ impl ComponentFilter {
         direction: Direction,
     ) -> Result<ComponentFilter> {
         Ok(ComponentFilter { guest: Guest::open(plugin, config, direction)? })
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Usage {
+        self.guest.usage()
     }
 
     /// Replaces `output` by what can be written of the entry now.

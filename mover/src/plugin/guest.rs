@@ -6,8 +6,10 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceAny, ResourceType, WasmList};
 use wasmtime::{Store, StoreContextMut, Trap};
 
-use super::engine::{LogSink, Plugin};
+use super::backtrace::Backtrace;
+use super::engine::{LogLevel, LogSink, Plugin};
 use super::limits::Meter;
+use super::usage::Usage;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The host's resource `sink`: where it writes to is in the instance's [`State`].
@@ -25,6 +27,7 @@ pub(super) struct State {
     plugin: Arc<str>,
     log: LogSink,
     log_lines_left: u32,
+    log_lines_dropped: u64,
 }
 
 impl State {
@@ -37,13 +40,16 @@ impl State {
             plugin,
             log,
             log_lines_left: log_lines,
+            log_lines_dropped: 0,
         }
     }
 
-    fn write(&mut self, line: &str) {
+    fn write(&mut self, level: LogLevel, line: &str) {
         if self.log_lines_left > 0 {
             self.log_lines_left -= 1;
-            (self.log)(&self.plugin, &clean(line));
+            (self.log)(&self.plugin, level, &clean(line));
+        } else {
+            self.log_lines_dropped += 1;
         }
     }
 }
@@ -84,12 +90,15 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 impl super::bindings::snoop::mover::plugin::log::Host for State {
-    fn write(
-        &mut self,
-        _level: super::bindings::snoop::mover::plugin::log::Level,
-        message: String,
-    ) {
-        self.write(&message);
+    fn write(&mut self, level: super::bindings::snoop::mover::plugin::log::Level, message: String) {
+        use super::bindings::snoop::mover::plugin::log::Level;
+        let level = match level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        self.write(level, &message);
     }
 }
 
@@ -126,6 +135,22 @@ pub(super) struct Guest<B: Bindings> {
     config: String,
     arguments: B::Arguments,
     live: Option<Box<Live<B>>>,
+    usage: Usage,
+}
+
+/// What goes into a call.
+#[derive(Clone, Copy)]
+pub(super) struct Input {
+    /// Bytes that are copied into the component.
+    pub(super) length: usize,
+    /// Bytes that the fuel of the call is for: a little input may be much work.
+    pub(super) work: usize,
+}
+
+impl From<usize> for Input {
+    fn from(length: usize) -> Input {
+        Input { length, work: length }
+    }
 }
 
 /// Where the output of a call goes, and how much of it there may be.
@@ -141,7 +166,8 @@ impl<B: Bindings> Guest<B> {
         config: &str,
         arguments: B::Arguments,
     ) -> Result<Guest<B>> {
-        let mut guest = Guest { plugin, config: config.to_owned(), arguments, live: None };
+        let config = config.to_owned();
+        let mut guest = Guest { plugin, config, arguments, live: None, usage: Usage::default() };
         guest.live = Some(guest.start()?);
         Ok(guest)
     }
@@ -150,7 +176,12 @@ impl<B: Bindings> Guest<B> {
         &self.plugin
     }
 
-    fn start(&self) -> Result<Box<Live<B>>> {
+    /// What all calls have used so far.
+    pub(super) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    fn start(&mut self) -> Result<Box<Live<B>>> {
         let mut store = self.plugin.store();
         let fuel = self.plugin.limits().fuel(self.config.len());
         let opened = store.set_fuel(fuel).and_then(|()| {
@@ -161,7 +192,10 @@ impl<B: Bindings> Guest<B> {
         match opened {
             Ok((bindings, Ok(handle))) => Ok(Box::new(Live { store, bindings, handle })),
             Ok((_, Err(error))) => Err(self.refused("open", error)),
-            Err(trap) => Err(self.trapped("open", &trap, store.data())),
+            Err(trap) => {
+                self.usage.traps += 1;
+                Err(self.trapped("open", &trap, store.data()))
+            }
         }
     }
 
@@ -169,7 +203,7 @@ impl<B: Bindings> Guest<B> {
     pub(super) fn call<T>(
         &mut self,
         name: &'static str,
-        input_length: usize,
+        input: impl Into<Input>,
         may_retry: bool,
         mut output: Option<Output<'_>>,
         mut call: impl FnMut(
@@ -178,7 +212,8 @@ impl<B: Bindings> Guest<B> {
             ResourceAny,
         ) -> wasmtime::Result<Result<T, GuestError>>,
     ) -> Result<T> {
-        let fuel = self.plugin.limits().fuel(input_length);
+        let input = input.into();
+        let fuel = self.plugin.limits().fuel(input.work);
         let mut retries = u32::from(may_retry);
         loop {
             let mut live = match self.live.take() {
@@ -186,6 +221,7 @@ impl<B: Bindings> Guest<B> {
                 None => self.start()?,
             };
             let state = live.store.data_mut();
+            let dropped_before = state.log_lines_dropped;
             if let Some(output) = &mut output {
                 output.bytes.clear();
                 state.output = std::mem::take(output.bytes);
@@ -198,6 +234,14 @@ impl<B: Bindings> Guest<B> {
             if let Some(output) = &mut output {
                 *output.bytes = std::mem::take(&mut live.store.data_mut().output);
             }
+            let state = live.store.data();
+            self.usage.calls += 1;
+            self.usage.bytes_in += input.length as u64;
+            self.usage.bytes_out += output.as_ref().map_or(0, |output| output.bytes.len() as u64);
+            self.usage.fuel += fuel.saturating_sub(live.store.get_fuel().unwrap_or(fuel));
+            self.usage.memory_peak = self.usage.memory_peak.max(state.meter.peak as u64);
+            self.usage.log_lines_dropped += state.log_lines_dropped - dropped_before;
+            self.usage.traps += u64::from(result.is_err());
             match result {
                 Ok(answer) => {
                     self.live = Some(live);
@@ -239,10 +283,9 @@ impl<B: Bindings> Guest<B> {
         let mut error = Error::new(ErrorKind::Plugin, format!("{title} in {name} {cause}"))
             .way_out("archive without this component, or with another version of it");
         if let Some(backtrace) = trap.downcast_ref::<wasmtime::WasmBacktrace>() {
-            let frames = backtrace.frames().iter().filter_map(|frame| frame.func_name());
-            let names: Vec<_> = frames.take(4).map(clean).collect();
-            if !names.is_empty() {
-                error = error.because(format!("in {}", names.join(", called by ")));
+            let backtrace = Backtrace::new(backtrace);
+            if !backtrace.frames().is_empty() {
+                error = error.because(backtrace);
             }
         }
         error

@@ -10,6 +10,7 @@ use super::bindings::snoop::exports::mover::plugin::snoop as wit;
 use super::bindings::snoop::mover::plugin::types as wit_types;
 use super::engine::Plugin;
 use super::guest::{Bindings, Guest, GuestError, State, clean};
+use super::usage::Usage;
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::{Action, Finding, Inspector, Verdict};
 
@@ -78,6 +79,11 @@ impl ComponentInspector {
     ) -> Result<ComponentInspector> {
         let name = plugin.manifest().name.clone();
         Ok(ComponentInspector { guest: Guest::open(plugin, config, state)?, name })
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Usage {
+        self.guest.usage()
     }
 }
 

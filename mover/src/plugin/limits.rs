@@ -49,13 +49,15 @@ const TABLE_ELEMENT_COUNT_MAX: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Meter {
     memory_max: usize,
+    /// The largest that a linear memory ever was.
+    pub(super) peak: usize,
     /// The reason why growing was refused, for a message that says more than the trap does.
     pub(super) refused: bool,
 }
 
 impl Meter {
     pub(super) fn new(memory_max: usize) -> Meter {
-        Meter { memory_max, refused: false }
+        Meter { memory_max, peak: 0, refused: false }
     }
 }
 
@@ -67,6 +69,7 @@ impl ResourceLimiter for Meter {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         if desired <= self.memory_max {
+            self.peak = self.peak.max(desired);
             return Ok(true);
         }
         // A trap, not a failed growth: guests turn that into a trap that says nothing.

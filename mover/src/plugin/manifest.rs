@@ -1,16 +1,15 @@
 //! What a component says of itself, readable without running it.
 
+/// The track of the contract that this host offers.
+pub use componentise::CONTRACT;
+pub(super) use componentise::MANIFEST_SECTION as SECTION;
 use format::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The name of the custom section.
-pub(super) const SECTION: &str = "mover:manifest";
 /// Bytes of a manifest, at most.
 const LENGTH_MAX: usize = 64 << 10;
-/// The track of the contract that this host offers.
-pub(super) const CONTRACT: &str = "0.1";
 
 /// The custom section `mover:manifest`: JSON.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -30,6 +29,9 @@ pub struct Manifest {
     /// It tells changed input from what it wrote, and so must be trusted.
     #[serde(default)]
     pub authenticates: bool,
+    /// A filter that cannot change everything back, and runs only where the operator allows that.
+    #[serde(default)]
+    pub lossy: bool,
     /// Its chunks depend on each other; not offered yet.
     #[serde(default)]
     pub sequential: bool,
@@ -42,7 +44,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads the section's bytes.
+    /// Reads the section's bytes; what they say is judged by [`Manifest::mistakes`].
     pub(super) fn parse(section: &[u8]) -> Result<Manifest> {
         let bad = |what: String| Error::new(ErrorKind::Plugin, what);
         if section.len() > LENGTH_MAX {
@@ -51,43 +53,56 @@ impl Manifest {
                 "its manifest has {length} bytes, at most {LENGTH_MAX} may be"
             )));
         }
-        let manifest: Manifest = serde_json::from_slice(section)
-            .map_err(|cause| bad("its manifest is not what it should be".into()).because(cause))?;
+        serde_json::from_slice(section)
+            .map_err(|cause| bad("its manifest is not what it should be".into()).because(cause))
+    }
+
+    /// Why this host cannot run what says so of itself.
+    pub(super) fn mistakes(&self) -> Vec<Error> {
+        let mut mistakes = Vec::new();
         let is_plain = |text: &str| {
             !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_graphic())
         };
-        if !is_plain(&manifest.name) || !is_plain(&manifest.version) {
-            return Err(bad("its manifest has a name or a version that cannot be one".into()));
+        if !is_plain(&self.name) || !is_plain(&self.version) {
+            let message = "its manifest has a name or a version that cannot be one";
+            mistakes.push(
+                Error::new(ErrorKind::Plugin, message).way_out("use 1 to 64 letters without space"),
+            );
         }
-        if manifest.contract != CONTRACT {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "{} was built for mover:plugin {}, this mover offers {CONTRACT}",
-                    manifest.name,
-                    manifest.contract.escape_debug()
-                ),
-            )
-            .way_out("use a build of the component for this contract, or another mover"));
+        if self.contract != CONTRACT {
+            let message = format!(
+                "{} was built for mover:plugin {}, this mover offers {CONTRACT}",
+                self.name.escape_debug(),
+                self.contract.escape_debug()
+            );
+            mistakes.push(
+                Error::new(ErrorKind::Unsupported, message)
+                    .way_out("rebuild it with `mover plugin build` of this mover"),
+            );
         }
-        if manifest.sequential {
-            let message = format!("{} needs its chunks in order", manifest.name);
-            return Err(Error::new(ErrorKind::Unsupported, message));
+        if self.sequential {
+            let message = format!("{} needs its chunks in order", self.name.escape_debug());
+            mistakes.push(
+                Error::new(ErrorKind::Unsupported, message)
+                    .way_out("make each chunk stand alone, and leave out `sequential`"),
+            );
         }
-        manifest.role()?;
-        Ok(manifest)
+        mistakes.extend(self.role().err());
+        mistakes
     }
 
     /// The role by its name.
-    pub(super) fn role(&self) -> Result<Role> {
+    pub fn role(&self) -> Result<Role> {
         match self.role.as_str() {
             "filter" => Ok(Role::Filter),
             "snoop" => Ok(Role::Snoop),
             "dedupe" => Ok(Role::Dedupe),
             "transform" => Ok(Role::Transform),
             other => {
-                let message = format!("{} has no role {}", self.name, other.escape_debug());
-                Err(Error::new(ErrorKind::Plugin, message))
+                let message =
+                    format!("{} has no role {}", self.name.escape_debug(), other.escape_debug());
+                Err(Error::new(ErrorKind::Plugin, message)
+                    .way_out("use filter, snoop, dedupe or transform"))
             }
         }
     }

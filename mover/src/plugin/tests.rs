@@ -10,7 +10,7 @@ use crate::error::ErrorKind;
 use crate::pipeline::{Action, ChunkInfo, Cutter, Inspector, Transform};
 
 fn engine(cache: Option<CompiledCache>) -> Engine {
-    Engine::new(cache, Limits::default(), Arc::new(|_, _| {})).unwrap()
+    Engine::new(cache, Limits::default(), Arc::new(|_, _, _| {})).unwrap()
 }
 
 fn load(name: &str) -> Arc<Plugin> {

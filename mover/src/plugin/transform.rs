@@ -10,7 +10,8 @@ use super::bindings::transform::TransformPlugin;
 use super::bindings::transform::exports::mover::plugin::transform as wit;
 use super::bindings::transform::mover::plugin::types as wit_types;
 use super::engine::Plugin;
-use super::guest::{Bindings, Guest, GuestError, Output, Sink, State};
+use super::guest::{Bindings, Guest, GuestError, Input, Output, Sink, State};
+use super::usage::Usage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{ChunkInfo, Transform, encoded_length_max};
 
@@ -58,6 +59,11 @@ impl ComponentTransform {
         let key = Zeroizing::new(key.to_vec());
         Ok(ComponentTransform { guest: Guest::open(plugin, config, key)? })
     }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Usage {
+        self.guest.usage()
+    }
 }
 
 fn wit_chunk(chunk: &ChunkInfo<'_>) -> wit::ChunkInfo {
@@ -89,7 +95,7 @@ impl Transform for ComponentTransform {
         let info = wit_chunk(chunk);
         let length = chunk.plain_length as usize;
         // Fuel follows what goes in and what comes out: a little input may be much work.
-        let work = input.len() + length;
+        let work = Input { length: input.len(), work: input.len() + length };
         let sized = Output { bytes: &mut *output, length_max: length };
         self.guest.call("decode", work, true, Some(sized), |bindings, store, codec| {
             let sink = Resource::<Sink>::new_borrow(0);

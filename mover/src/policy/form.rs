@@ -11,6 +11,7 @@ use super::bounds::{Bounds, Unit};
 use super::globs::Globs;
 use super::nearest::nearest;
 use crate::Error;
+use crate::pin;
 use crate::units::{Size, Time};
 
 /// What may stand behind a key.
@@ -23,6 +24,8 @@ pub(super) enum Form {
     Word,
     Size,
     Time,
+    /// Which component it is: `blake3:` and its digest.
+    Digest,
     Bounds(Unit),
     /// A whole number.
     Count {
@@ -188,8 +191,8 @@ pub(super) fn suggest<'a>(text: &str, names: impl Iterator<Item = &'a str>, know
 
 impl Form {
     fn is_text(&self) -> bool {
-        use Form::{Bounds, Glob, OneOf, Size, Text, Time, Word};
-        matches!(self, Text | Glob | Word | Size | Time | Bounds(_) | OneOf(_))
+        use Form::{Bounds, Digest, Glob, OneOf, Size, Text, Time, Word};
+        matches!(self, Text | Glob | Word | Size | Time | Digest | Bounds(_) | OneOf(_))
     }
 
     /// Whether a text can stand there; what is wrong with it, and the way out.
@@ -201,6 +204,7 @@ impl Form {
         match self {
             Form::Size => text.parse::<Size>().map(drop).map_err(told),
             Form::Time => text.parse::<Time>().map(drop).map_err(told),
+            Form::Digest => pin::parse(text).map(drop).map_err(told),
             Form::Bounds(unit) => Bounds::parse(text, *unit).map(drop).map_err(told),
             Form::Glob => Globs::of_paths(&own()).map(drop).map_err(told),
             Form::Word => Globs::of_words(&own()).map(drop).map_err(told),
@@ -219,6 +223,7 @@ impl Form {
             Form::Glob | Form::Word => "a glob",
             Form::Size => "a size",
             Form::Time => "a time",
+            Form::Digest => "a digest",
             Form::Bounds(_) => "a bound",
             Form::Count { .. } => "a whole number",
             Form::Flag => "true or false",
@@ -235,6 +240,7 @@ impl Form {
             Form::Word => "\"text/*\"".to_owned(),
             Form::Size => "\"64M\"".to_owned(),
             Form::Time => "\"30d\"".to_owned(),
+            Form::Digest => "\"blake3:...\"".to_owned(),
             Form::Bounds(Unit::Bytes) => "\">1M\"".to_owned(),
             Form::Bounds(Unit::Seconds) => "\">30d\"".to_owned(),
             Form::Bounds(Unit::Bits) => "\">7.5\"".to_owned(),

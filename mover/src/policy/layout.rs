@@ -61,7 +61,8 @@ pub(super) const RULE: &[Key] = &[
 ];
 
 pub(super) const STAGE: &[Key] = &[
-    required("component", Form::Text, "a built-in component, or the path of a .wasm"),
+    required("component", Form::Text, "a component's name, or the path of a .wasm"),
+    key("digest", Form::Digest, "which component it has to be; needed where it is not built in"),
     key("config", Form::Free, "its configuration, such as { level = 19 }"),
 ];
 

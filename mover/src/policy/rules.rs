@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use format::Digest;
+use serde::{Deserialize, Deserializer, Serialize, de};
 use toml::Spanned;
 
 use super::bounds::{self, Bounds};
+use crate::pin;
 use crate::units::Size;
 
 /// What `mover archive --policy FILE` archives, and where to.
@@ -66,7 +68,17 @@ pub enum StageText {
         /// Its configuration.
         #[serde(default)]
         config: toml::Table,
+        /// The one component that it may be, as `blake3:` and its digest.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_pin")]
+        digest: Option<String>,
     },
+}
+
+/// A digest that can be one.
+fn some_pin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    pin::parse(&text).map_err(de::Error::custom)?;
+    Ok(Some(text))
 }
 
 /// The name of the store's cipher among stages.
@@ -77,6 +89,16 @@ impl StageText {
     pub fn component(&self) -> &str {
         match self {
             StageText::Name(name) | StageText::Configured { component: name, .. } => name,
+        }
+    }
+
+    /// The digest that it is pinned to.
+    pub fn digest(&self) -> Option<Digest> {
+        match self {
+            StageText::Name(_) => None,
+            StageText::Configured { digest, .. } => {
+                digest.as_deref().map(|text| pin::parse(text).expect("checked when it was read"))
+            }
         }
     }
 

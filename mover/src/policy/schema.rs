@@ -57,6 +57,7 @@ fn of(form: &Form) -> Value {
         Form::Count { least, most } => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
+        Form::Digest => text("blake3:[0-9a-fA-F]{64}".to_owned()),
         Form::Flag => json!({ "type": "boolean" }),
         Form::OneOf(names) => json!({ "enum": names }),
         Form::Many(form) => json!({ "type": "array", "items": of(form) }),

@@ -65,13 +65,26 @@ fn stages(sense: &mut Sense<'_>, place: &str, rule: &Rule) {
     let Some(stages) = &rule.stages else { return };
     let names: Vec<&str> = stages.get_ref().iter().map(StageText::component).collect();
     let at = |stage: usize| stage.to_string();
-    for (stage, name) in names.iter().enumerate() {
+    for (stage, text) in stages.get_ref().iter().enumerate() {
+        let name = text.component();
         let is_file = name.ends_with(".wasm") || name.contains('/');
-        if ![ENCRYPT, CIPHER, COMPRESSOR].contains(name) && !is_file {
+        let is_built_in = [ENCRYPT, CIPHER, COMPRESSOR].contains(&name);
+        let keys = ["rules", place, "stages", &at(stage)];
+        if is_built_in || text.digest().is_some() {
+            continue;
+        }
+        if is_file {
+            let message = format!("{} is not pinned: it will not be used", name.escape_debug());
+            let way_out = format!("write its digest, as `mover plugin inspect {name}` shows it");
+            sense.warn(&keys, message, way_out);
+        } else {
             let message = format!("there is no stage {}", name.escape_debug());
-            let known = format!("use {COMPRESSOR} or {ENCRYPT}, or give the path of a .wasm");
+            let known = format!(
+                "use {COMPRESSOR} or {ENCRYPT}, or one of your own with its digest: \
+                 {{ component = {name:?}, digest = \"blake3:...\" }}"
+            );
             let way_out = suggest(name, [COMPRESSOR, ENCRYPT].into_iter(), &known);
-            sense.error(&["rules", place, "stages", &at(stage)], message, way_out);
+            sense.error(&keys, message, way_out);
         }
     }
     let is_cipher = |name: &&str| *name == ENCRYPT || *name == CIPHER;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use format::{Entry, Finding, Framing, Timestamp, Verdict};
 
 use super::routes::{CIPHER, ContentSoFar, Encryption, EntryRouter, RouteConfig, Router};
-use super::stages::StageSpec;
+use super::stages::{Pin, StageSpec};
 use crate::Result;
 use crate::policy::{
     ContentFacts, ENCRYPT, EntryFacts, FramingText, Grouping, HEAD_LENGTH, Narrowed, Policy, Rule,
@@ -99,10 +99,16 @@ fn route_of(rule: &Rule) -> RouteConfig {
 
 /// A stage as a session knows it.
 pub fn stage_of(text: &StageText) -> StageSpec {
-    match text.component() {
-        ENCRYPT => StageSpec::new(CIPHER, &text.config()),
-        name => StageSpec::new(name, &text.config()),
-    }
+    let pin = match text.digest() {
+        Some(digest) => Pin::Digest(digest),
+        // A policy works for years without anybody looking: it says which component it means.
+        None => Pin::BuiltIn,
+    };
+    let component = match text.component() {
+        ENCRYPT => CIPHER,
+        name => name,
+    };
+    StageSpec::new(component, &text.config()).pinned(pin)
 }
 
 impl Router for MappedRoutes {

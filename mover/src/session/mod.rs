@@ -48,5 +48,5 @@ pub use report::{ArchiveReport, RestoreReport, VerifyReport};
 pub use restore::{RestoreConfig, restore};
 pub use retention::Keep;
 pub use routes::{CIPHER, ContentSoFar, Encryption, EntryRouter, OneWay, RouteConfig, Router};
-pub use stages::StageSpec;
+pub use stages::{Pin, StageSpec};
 pub use verify::{VerifyConfig, verify};

@@ -1,7 +1,6 @@
 //! Which components an archive goes through, loaded and put into a session's table.
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::sync::Arc;
 
 use format::{ComponentEntry, Digest, Epoch, Role, SessionId};
@@ -12,22 +11,45 @@ use crate::archive::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
 use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EpochKey, stage_key};
+use crate::pin;
 use crate::pipeline::{Cutter, Inspector};
-use crate::plugin::{Engine, Plugin, Trust, builtin};
+use crate::plugin::{Engine, Plugin, Trust, role_name};
 
-/// A component as an operator names it: `NAME` or `PATH`, or either followed by `=JSON`.
+/// Which component of a name may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// Any: somebody who named it is at hand.
+    Free,
+    /// Only a built-in one: a policy names it, and does not say which it is.
+    BuiltIn,
+    /// The one with this digest.
+    Digest(Digest),
+}
+
+/// A component as an operator names it: `NAME` or `PATH`, either pinned by a following
+/// `@blake3:DIGEST`, and then `=JSON`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageSpec {
-    /// The name of a built-in component, or the path of a `.wasm`.
+    /// The name of a built-in component or of one in the plugin folder, or the path of a `.wasm`.
     pub component: String,
     /// Its configuration: JSON.
     pub config: String,
+    /// Which one of that name it has to be.
+    pub pin: Pin,
 }
 
 impl StageSpec {
-    /// A built-in component with a configuration.
+    /// A component with a configuration.
     pub fn new(component: &str, config: &str) -> StageSpec {
-        StageSpec { component: component.to_owned(), config: config.to_owned() }
+        let (component, config) = (component.to_owned(), config.to_owned());
+        StageSpec { component, config, pin: Pin::Free }
+    }
+
+    /// The same, which may be no other than its pin says.
+    #[must_use]
+    pub fn pinned(mut self, pin: Pin) -> StageSpec {
+        self.pin = pin;
+        self
     }
 }
 
@@ -46,7 +68,13 @@ impl std::str::FromStr for StageSpec {
             let message = format!("the configuration of {component} is too long");
             return Err(Error::new(ErrorKind::Usage, message).way_out("1 MiB is the most"));
         }
-        Ok(StageSpec::new(component, config))
+        match component.rsplit_once('@').filter(|(_, digest)| digest.starts_with(pin::PREFIX)) {
+            Some((component, digest)) => {
+                let pin = Pin::Digest(pin::parse(digest)?);
+                Ok(StageSpec::new(component, config).pinned(pin))
+            }
+            None => Ok(StageSpec::new(component, config)),
+        }
     }
 }
 
@@ -60,22 +88,25 @@ pub(super) struct LoadedStage {
 }
 
 impl LoadedStage {
-    /// Loads what a spec names, and refuses a component of another role.
+    /// Loads what a spec names, and refuses a component of another role, and one that is not
+    /// pinned where it has to be.
     pub(super) fn load(engine: &Engine, spec: &StageSpec, role: Role) -> Result<LoadedStage> {
-        let (bytes, trust): (Cow<'static, [u8]>, Trust) = match builtin::find(&spec.component) {
-            Some(bytes) => (Cow::Borrowed(bytes), Trust::BuiltIn),
-            None if spec.component.ends_with(".wasm") || spec.component.contains('/') => {
-                let bytes = std::fs::read(&spec.component)
-                    .map_err(|cause| Error::io("reading", Path::new(&spec.component), cause))?;
-                (Cow::Owned(bytes), Trust::Operator)
-            }
-            None => {
-                let message = format!("there is no component {}", spec.component);
-                let way_out = "name a built-in one (zstd, chacha20poly1305, crc-dedupe, \
-                               snoop-yara, snoop-type) or give the path of a .wasm";
-                return Err(Error::new(ErrorKind::Usage, message).way_out(way_out));
-            }
+        let pinned = match &spec.pin {
+            Pin::Digest(digest) => Some(digest),
+            Pin::Free | Pin::BuiltIn => None,
         };
+        let found = engine.find(&spec.component, pinned)?;
+        let trust = found.trust();
+        if spec.pin == Pin::BuiltIn && trust != Trust::BuiltIn {
+            let message =
+                format!("the policy does not pin {}, which is not built in", spec.component);
+            return Err(Error::new(ErrorKind::Refused, message).way_out(format!(
+                "if you trust what it is now, write {{ component = {:?}, digest = {:?} }}",
+                spec.component,
+                pin::show(&found.digest)
+            )));
+        }
+        let bytes = found.bytes;
         let plugin = engine.load(&bytes, trust).map_err(|cause| {
             let hint = cause.hint().map(str::to_owned);
             let message = format!("component {} cannot be used", spec.component);
@@ -109,15 +140,6 @@ impl LoadedStage {
             config_digest: Digest(*blake3::hash(self.config.as_bytes()).as_bytes()),
             keyed: manifest.keyed,
         }
-    }
-}
-
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Filter => "filter",
-        Role::Snoop => "snoop",
-        Role::Dedupe => "dedupe",
-        Role::Transform => "transform",
     }
 }
 

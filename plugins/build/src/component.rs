@@ -1,17 +1,11 @@
-//! From a core module to a component that carries its manifest.
+//! The component of a guest, with its manifest.
 
 use anyhow::{Context, Result, bail, ensure};
+use componentise::CONTRACT_VERSION;
 use serde_json::Value;
-use std::borrow::Cow;
 use std::path::Path;
-use wasm_encoder::{ComponentSection, CustomSection};
 use wasmparser::{Parser, Payload};
 
-/// The custom section that a component's manifest is in.
-const MANIFEST_SECTION: &str = "mover:manifest";
-/// The track of the contract that the guests are built for, and its version.
-const CONTRACT: &str = "0.1";
-const CONTRACT_VERSION: &str = "0.1.0";
 /// What a component may import. Anything else would be refused when it is loaded.
 const IMPORTS: &[&str] = &["types", "log", "output"];
 
@@ -40,13 +34,8 @@ impl Component {
     pub(crate) fn new(plugins: &Path, guest: &str, module: &[u8]) -> Result<Self> {
         let manifest = manifest(plugins, guest)?;
         let role = manifest["role"].as_str().context("its manifest names no role")?;
-        let mut bytes =
-            wit_component::ComponentEncoder::default().validate(true).module(module)?.encode()?;
+        let bytes = componentise::component(module, &manifest)?;
         check_imports_and_exports(&bytes, role)?;
-        let data = serde_json::to_vec(&manifest)?;
-        let section =
-            CustomSection { name: Cow::Borrowed(MANIFEST_SECTION), data: Cow::Borrowed(&data) };
-        section.append_to_component(&mut bytes);
         Ok(Self { name: guest.to_owned(), bytes })
     }
 
@@ -62,12 +51,8 @@ fn manifest(plugins: &Path, guest: &str) -> Result<Value> {
     let text = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
     let mut manifest: Value =
         serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))?;
-    let object = manifest.as_object_mut().context("a manifest is an object")?;
-    ensure!(object.get("name") == Some(&Value::from(guest)), "its manifest has another name");
-    object.insert("contract".to_owned(), Value::from(CONTRACT));
-    object.insert("version".to_owned(), Value::from(version(plugins, guest)?));
-    // The order must not depend on the features that serde_json happens to be built with.
-    manifest.sort_all_objects();
+    ensure!(manifest["name"] == guest, "its manifest has another name");
+    componentise::complete(&mut manifest, &version(plugins, guest)?)?;
     Ok(manifest)
 }
 

@@ -4,8 +4,8 @@
 //! blocks, whatever came before and however the windows lie.
 
 use crate::gear::Gear;
-use sdk::window::{EndsError, parts};
 use serde::Deserialize;
+use shared::window::{EndsError, parts};
 
 /// The contract's bound for a block.
 const BLOCK_LENGTH_MAX: u32 = 1 << 20;

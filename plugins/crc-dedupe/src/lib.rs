@@ -1,12 +1,10 @@
 //! Cuts data into blocks by their content, and gives each block its CRC-32C.
 //!
 //! This file ties the cutter to the contract.
-//! Read in this order: `cutter` (windows and entries), `gear` (where to cut), `crc`, `lanes`.
+//! Read in this order: `cutter` (windows and entries), `gear` (where to cut).
 
-mod crc;
 mod cutter;
 mod gear;
-mod lanes;
 
 #[allow(unsafe_code, unreachable_pub, missing_docs, reason = "generated from wit/")]
 mod contract {
@@ -17,6 +15,7 @@ mod contract {
 
 use contract::exports::mover::plugin::dedupe::{Cut, Cutter, Guest, GuestCutter};
 use contract::mover::plugin::types::{Error, ErrorKind};
+use shared::crc::crc32c;
 
 impl Guest for contract::Component {
     type Cutter = cutter::Cutter;
@@ -35,7 +34,7 @@ impl GuestCutter for cutter::Cutter {
     }
 
     fn cut(&self, window: Vec<u8>, ends: Vec<u32>) -> Result<Vec<Cut>, Error> {
-        let block = |block: &[u8]| Cut { length: block.len() as u32, crc: crc::crc32c(block) };
+        let block = |block: &[u8]| Cut { length: block.len() as u32, crc: crc32c(block) };
         self.cut(&window, &ends, block)
             .map_err(|error| Error { kind: ErrorKind::Other, message: error.to_string() })
     }

@@ -1,6 +1,6 @@
 //! Shannon entropy of bytes, in bits per byte: 8 for what no compressor can shorten.
 
-use sdk::state::{StateError, StateReader, StateWriter};
+use shared::state::{StateError, StateReader, StateWriter};
 
 /// How often each byte came.
 pub(crate) struct Counts {

@@ -2,8 +2,8 @@
 
 use crate::entropy::{Counts, Logarithms};
 use crate::kind;
-use sdk::state::{StateError, StateReader, StateWriter};
-use sdk::window::{EndsError, Part, parts};
+use shared::state::{StateError, StateReader, StateWriter};
+use shared::window::{EndsError, Part, parts};
 
 /// What is looked at for a content type.
 const HEAD_LENGTH: usize = 8 << 10;

@@ -6,8 +6,8 @@
 
 use crate::rules::{Action, Rules};
 use boreal::scanner::ScanResult;
-use sdk::state::{StateError, StateReader, StateWriter};
-use sdk::window::{Part, parts};
+use shared::state::{StateError, StateReader, StateWriter};
+use shared::window::{Part, parts};
 
 /// The host drops what is beyond.
 const FINDING_COUNT_MAX: usize = 64;

@@ -21,7 +21,7 @@ static TABLES: [[u32; 256]; 8] = tables();
 static NIBBLES: [[[[u8; 16]; 4]; 2]; 4] = nibbles();
 
 /// The checksum of `bytes`.
-pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
+pub fn crc32c(bytes: &[u8]) -> u32 {
     let (register, rest) = if bytes.len() >= FOLD_MIN { fold(bytes) } else { (!0, bytes) };
     !take(register, rest)
 }
