@@ -2,9 +2,16 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::media::scsi::{Recorder, TapeDrive};
 use crate::{Error, ErrorKind, Result};
+
+/// How long another command may take to let go: a program that it started has the lock too, until
+/// that program runs.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What drives of a library take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +47,18 @@ pub(in crate::media) fn hold(path: &Path, pool: &str) -> Result<File> {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     let file = File::create(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let message = format!("another command has the drives of pool {pool}");
-            Err(Error::new(ErrorKind::Busy, message).way_out("wait for its end, and try again"))
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("another command has the drives of pool {pool}");
+                return Err(
+                    Error::new(ErrorKind::Busy, message).way_out("wait for its end, and try again")
+                );
+            }
+            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
-        Err(TryLockError::Error(cause)) => Err(failed(cause)),
     }
 }
