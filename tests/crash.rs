@@ -173,7 +173,7 @@ fn fail_points() -> BTreeSet<String> {
                 let shape = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
                 name.starts_with("store-") && name.bytes().all(shape)
             };
-            if text.contains("fail_point") {
+            if text.contains("failpoint::reach") {
                 names.extend(quoted.filter(is_name).map(str::to_owned));
             }
         }

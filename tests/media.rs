@@ -41,7 +41,8 @@ fn an_archive_spans_three_cartridges_of_a_library() {
     for number in 0..14 {
         tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
     }
-    let file = policy(&machine, &format!("{}{TO_TAPE}", library(&tgt, "tape")));
+    let one_drive = format!("{}streams = 1\n{TO_TAPE}", library(&tgt, "tape"));
+    let file = policy(&machine, &one_drive);
     machine.ok(args!["archive", "--policy", file]);
     let listed = machine.ok(args!["media", "list", store]);
     let tapes =
