@@ -207,10 +207,20 @@ fn rules_that_differ_are_fine() {
     let text = "[[rules]]\nname = \"a\"\nwhen = { path = [\"*.a\"], size = \">1M\" }\n\
                 [[rules]]\nname = \"b\"\nwhen = { path = [\"*.a\"] }\n\
                 [[rules]]\nname = \"c\"\nwhen = { tags = [\"x\"], group = [\"root\"] }\n\
-                stages = [\"zstd\", \"./mine.wasm\", \"zstd\", \"encrypt\"]\n\
+                stages = [\"zstd\", { component = \"mine\", digest = DIGEST }, \"encrypt\"]\n\
                 [[rules]]\nname = \"d\"";
-    assert_eq!(found(text), []);
+    let digest = format!("\"blake3:{}\"", "5a".repeat(32));
+    assert_eq!(found(&text.replace("DIGEST", &digest)), []);
     assert_eq!(found("[retention.default]\nlast = 1_000\ndaily = 0x10"), []);
+}
+
+#[test]
+fn what_is_not_built_in_is_pinned_by_a_digest() {
+    let of = |stage: &str| format!("[[rules]]\nname = \"a\"\nstages = [{stage}]");
+    one(false, &of("\"./mine.wasm\""), 4, 11, "./mine.wasm is not pinned");
+    one(true, &of("\"mine\""), 4, 11, "there is no stage mine");
+    let short = of("{ component = \"mine\", digest = \"blake3:5a\" }");
+    one(true, &short, 4, 42, "blake3:5a is not a digest");
 }
 
 #[test]

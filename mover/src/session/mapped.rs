@@ -7,6 +7,7 @@ use format::{Entry, Finding, Framing, Timestamp, Verdict};
 use super::routes::{CIPHER, ContentSoFar, Encryption, EntryRouter, RouteConfig, Router};
 use super::stages::{Pin, StageSpec};
 use crate::Result;
+use crate::plugin::builtin;
 use crate::policy::{
     ContentFacts, ENCRYPT, EntryFacts, FramingText, Grouping, HEAD_LENGTH, Narrowed, Policy, Rule,
     StageText, StorageMap,
@@ -99,14 +100,14 @@ fn route_of(rule: &Rule) -> RouteConfig {
 
 /// A stage as a session knows it.
 pub fn stage_of(text: &StageText) -> StageSpec {
-    let pin = match text.digest() {
-        Some(digest) => Pin::Digest(digest),
-        // A policy works for years without anybody looking: it says which component it means.
-        None => Pin::BuiltIn,
-    };
     let component = match text.component() {
         ENCRYPT => CIPHER,
         name => name,
+    };
+    let pin = match text.digest() {
+        Some(digest) => Pin::Digest(digest),
+        None if builtin::find(component).is_some() => Pin::Free,
+        None => Pin::Required,
     };
     StageSpec::new(component, &text.config()).pinned(pin)
 }

@@ -20,8 +20,9 @@ use crate::plugin::{Engine, Plugin, Trust, role_name};
 pub enum Pin {
     /// Any: somebody who named it is at hand.
     Free,
-    /// Only a built-in one: a policy names it, and does not say which it is.
-    BuiltIn,
+    /// None: a policy names one that is not built in, and does not say which it is. It works for
+    /// years without anybody looking.
+    Required,
     /// The one with this digest.
     Digest(Digest),
 }
@@ -93,11 +94,11 @@ impl LoadedStage {
     pub(super) fn load(engine: &Engine, spec: &StageSpec, role: Role) -> Result<LoadedStage> {
         let pinned = match &spec.pin {
             Pin::Digest(digest) => Some(digest),
-            Pin::Free | Pin::BuiltIn => None,
+            Pin::Free | Pin::Required => None,
         };
         let found = engine.find(&spec.component, pinned)?;
         let trust = found.trust();
-        if spec.pin == Pin::BuiltIn && trust != Trust::BuiltIn {
+        if spec.pin == Pin::Required {
             let message =
                 format!("the policy does not pin {}, which is not built in", spec.component);
             return Err(Error::new(ErrorKind::Refused, message).way_out(format!(
