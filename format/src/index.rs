@@ -92,8 +92,8 @@ pub struct IndexEntry {
     pub faulty: bool,
     /// What they found.
     pub findings: Vec<Finding>,
-    /// What else a reader has to know, such as the filters that its content went through. None is
-    /// defined yet; a reader refuses mandatory ones that it does not know.
+    /// What else a reader has to know: the filters that its content went through, see
+    /// [`crate::FilterRecord`]. A reader refuses mandatory ones that it does not know.
     pub options: Options,
 }
 

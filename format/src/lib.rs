@@ -24,6 +24,7 @@ mod archive;
 mod chunk;
 mod binding;
 mod options;
+mod filter;
 mod tag;
 mod entry;
 mod index;
@@ -40,6 +41,7 @@ pub use chunk::{
 pub use component::{Component, ComponentEntry, Role};
 pub use entry::{Entry, EntryKind, Xattr, compare_paths};
 pub use error::{Error, Result};
+pub use filter::FilterRecord;
 pub use frame::{Frame, FrameKind, MAGIC, Prefix, find_magic};
 pub use id::{
     ArchiveId, BlockIdentity, ChunkId, Digest, GroupId, SessionId, StoreId, StreamNumber, Timestamp,

@@ -269,6 +269,7 @@ fn main() -> std::result::Result<(), Box<dyn StdError>> {
         routes: vec![RouteConfig { chunk_length: 256 << 10, ..RouteConfig::default() }],
         router: Arc::new(OneWay),
         dedupe: stage("crc-dedupe"),
+        filters: Vec::new(),
         snoops: vec![stage("snoop-type")],
         workers: 2,
         verify: DecodeVerify::Sample,

@@ -194,6 +194,65 @@ pub(crate) fn snoop(name: &str, behaviour: Behaviour) -> Vec<u8> {
     with_section(bytes, "mover:manifest", manifest(name, "snoop").to_string().as_bytes())
 }
 
+/// A component of the role filter: it turns bits, and adds a byte at the end; a liar turns others
+/// back.
+pub(crate) fn filter(name: &str, behaviour: Behaviour, is_lossy: bool) -> Vec<u8> {
+    let hostile = behaviour.instructions();
+    let back = if matches!(behaviour, Behaviour::Lie) { 0x54 } else { 0x55 };
+    let done = "(call $drop_sink (local.get $output))
+                (global.set $free (i32.const 4096))
+                (i32.store8 (i32.const 16) (i32.const 0))
+                (i32.const 16)";
+    let module = format!(
+        r#"(module
+  (import "mover:plugin/output@0.1.0" "[method]sink.write" (func $write (param i32 i32 i32)))
+  (import "mover:plugin/output@0.1.0" "[resource-drop]sink" (func $drop_sink (param i32)))
+  (import "[export]mover:plugin/filter@0.1.0" "[resource-new]rewriter"
+    (func $new (param i32) (result i32)))
+  {COMMON}
+  (global $undoes (mut i32) (i32.const 0))
+  (global $holds (mut i32) (i32.const 0))
+  (func (export "mover:plugin/filter@0.1.0#[static]rewriter.open")
+    (param i32 i32) (param $direction i32) (result i32)
+    (global.set $undoes (local.get $direction))
+    (call $opened (call $new (i32.const 1))))
+  (func (export "mover:plugin/filter@0.1.0#[method]rewriter.next")
+    (param $self i32) (param $input i32) (param $length i32) (param $output i32) (result i32)
+    (local $at i32)
+    {hostile}
+    (block $turned
+      (loop $again
+        (br_if $turned (i32.eq (local.get $at) (local.get $length)))
+        (i32.store8 (i32.add (local.get $input) (local.get $at))
+          (i32.xor (i32.load8_u (i32.add (local.get $input) (local.get $at)))
+            (select (i32.const {back}) (i32.const 0x55) (global.get $undoes))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $again)))
+    (if (i32.and (global.get $undoes) (i32.ne (local.get $length) (i32.const 0)))
+      (then
+        ;; The last byte may be the one that was added.
+        (if (global.get $holds)
+          (then (call $write (local.get $output) (i32.const 32) (i32.const 1))))
+        (call $write (local.get $output) (local.get $input)
+          (i32.sub (local.get $length) (i32.const 1)))
+        (i32.store8 (i32.const 32) (i32.load8_u (i32.sub
+          (i32.add (local.get $input) (local.get $length)) (i32.const 1))))
+        (global.set $holds (i32.const 1)))
+      (else (call $write (local.get $output) (local.get $input) (local.get $length))))
+    {done})
+  (func (export "mover:plugin/filter@0.1.0#[method]rewriter.finish")
+    (param $self i32) (param $output i32) (result i32)
+    (if (i32.eqz (global.get $undoes))
+      (then (call $write (local.get $output) (i32.const 32) (i32.const 1))))
+    (global.set $holds (i32.const 0))
+    {done}))"#
+    );
+    let bytes = component("mover:plugin/filter-plugin", &module);
+    let mut manifest = manifest(name, "filter");
+    manifest["lossy"] = json!(is_lossy);
+    with_section(bytes, "mover:manifest", manifest.to_string().as_bytes())
+}
+
 /// Puts a component where a command can name it.
 pub(crate) fn save(folder: &Path, name: &str, bytes: &[u8]) -> std::path::PathBuf {
     let path = folder.join(format!("{name}.wasm"));

@@ -276,8 +276,8 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         self.tag(TagKind::Metadata, 0, 0, &[], crc32c(&[]), options)
     }
 
-    /// Opens an entry.
-    pub fn begin(&mut self, number: u64, entry: &Entry) -> Result<()> {
+    /// Opens an entry; `options` say which filters its content went through.
+    pub fn begin(&mut self, number: u64, entry: &Entry, options: &Options) -> Result<()> {
         match self.routes[usize::from(self.route)].apart && entry.size > 0 {
             true => self.seal()?,
             false => self.seal_if_full()?,
@@ -286,7 +286,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         self.entry = OpenEntry { number, entry: entry_copy, ..OpenEntry::default() };
         let mut bytes = Vec::with_capacity(256);
         entry.encode(&mut bytes);
-        self.tag(TagKind::Entry, 0, 0, &bytes, crc32c(&bytes), &Options::default())
+        self.tag(TagKind::Entry, 0, 0, &bytes, crc32c(&bytes), options)
     }
 
     /// Adds a block of content. `identity` is given where the block is long enough to look for.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use format::{ChunkId, Run, TagKind};
+use format::{ChunkId, FilterRecord, Run, TagKind};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,7 +24,7 @@ impl DecodedChunk {
             let tagged = tagged.map_err(|cause| {
                 Error::new(ErrorKind::Damaged, format!("{chunk}: a block in it")).because(cause)
             })?;
-            tagged.options.require_known(&[]).map_err(|cause| {
+            tagged.options.require_known(&[FilterRecord::OPTION]).map_err(|cause| {
                 let message = format!("{chunk}: a block in it");
                 Error::new(ErrorKind::Unsupported, message).because(cause)
             })?;

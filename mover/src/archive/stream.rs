@@ -4,8 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use format::{
-    ArchiveId, ChunkId, Entry, EntryEnd, EntryKind, Extent, Finding, IndexEntry, Run, StreamNumber,
-    TagKind, Tagged, Verdict,
+    ArchiveId, ChunkId, Entry, EntryEnd, EntryKind, Extent, Finding, IndexEntry, Options, Run,
+    StreamNumber, TagKind, Tagged, Verdict,
 };
 
 use super::ChunkProvider;
@@ -17,6 +17,7 @@ struct Open {
     entry: Entry,
     extents: Vec<Extent>,
     findings: Vec<Finding>,
+    options: Options,
 }
 
 /// Reads a stream from its first chunk to its last.
@@ -28,7 +29,7 @@ pub struct StreamReader<'a> {
     open: Option<Open>,
     ready: VecDeque<IndexEntry>,
     /// Content of files with several names; the later names have none of their own.
-    links: HashMap<u64, Vec<Extent>>,
+    links: HashMap<u64, (Vec<Extent>, Options)>,
     failures: u32,
 }
 
@@ -65,7 +66,9 @@ impl<'a> StreamReader<'a> {
     fn take(&mut self, chunk: ChunkId, ordinal: u32, tagged: &Tagged<'_>) -> format::Result<()> {
         if tagged.tag.kind == TagKind::Entry {
             let (number, entry) = (tagged.tag.entry, Entry::decode(tagged.block)?);
-            self.open = Some(Open { number, entry, extents: Vec::new(), findings: Vec::new() });
+            let (extents, findings) = (Vec::new(), Vec::new());
+            let options = tagged.options.clone();
+            self.open = Some(Open { number, entry, extents, findings, options });
             return Ok(());
         }
         // What belongs to an entry whose beginning was lost is lost with it.
@@ -96,22 +99,27 @@ impl<'a> StreamReader<'a> {
     }
 
     fn close(&mut self, end: EntryEnd) {
-        let Some(Open { number, mut entry, mut extents, findings }) = self.open.take() else {
+        let Some(Open { number, mut entry, mut extents, findings, mut options }) = self.open.take()
+        else {
             return;
         };
-        entry.size = if entry.kind == EntryKind::File { end.size } else { 0 };
+        let length = if entry.kind == EntryKind::File { end.size } else { 0 };
+        // What filters made of a file is of another length.
+        if options.is_empty() {
+            entry.size = length;
+        }
         if entry.link_group != 0 && entry.kind == EntryKind::File {
             if extents.is_empty() {
-                extents = self.links.get(&entry.link_group).cloned().unwrap_or_default();
+                let linked = self.links.get(&entry.link_group).cloned();
+                (extents, options) = linked.unwrap_or_default();
             } else {
-                self.links.insert(entry.link_group, extents.clone());
+                self.links.insert(entry.link_group, (extents.clone(), options.clone()));
             }
         }
         // Never show less of a file than there was: its first name may have been lost.
-        let whole = extents.iter().map(Extent::length).sum::<u64>() == entry.size;
+        let whole = extents.iter().map(Extent::length).sum::<u64>() == length;
         if end.verdict != Verdict::Stop && whole {
             let (verdict, faulty) = (end.verdict, end.faulty);
-            let options = format::Options::default();
             self.ready.push_back(IndexEntry {
                 number,
                 entry,

@@ -3,7 +3,7 @@
 //! Snoops and the dedupe component see a whole window in one call, so that a million tiny files
 //! cost no more calls than one large one.
 
-use format::{Entry, IndexEntry};
+use format::{Entry, IndexEntry, Options};
 
 /// Bytes of an entry's content with no hole between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Part {
         number: u64,
         /// The entry.
         entry: Box<Entry>,
+        /// Which filters its content went through.
+        options: Options,
     },
     /// The next bytes of the window are content of the open entry.
     Data(Piece),

@@ -150,6 +150,7 @@ fn archive_config(name: String, reread: bool) -> ArchiveConfig {
         routes: vec![RouteConfig::default()],
         router: Arc::new(OneWay),
         dedupe: stage("crc-dedupe"),
+        filters: Vec::new(),
         snoops: vec![stage("snoop-type"), stage("snoop-yara")],
         workers: workers(None),
         verify: DecodeVerify::Sample,

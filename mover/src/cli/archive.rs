@@ -18,11 +18,11 @@ use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{StateFolder, default_writer};
 use crate::net::state_folder;
-use crate::policy::{ArchivePolicy, Policy};
+use crate::policy::{ArchivePolicy, PathGlobs, Policy};
 use crate::session::board::{self, Notice};
 use crate::session::{
-    self, ArchiveConfig, ArchiveReport, Job, MappedRoutes, OneWay, Progress, RouteConfig, Router,
-    Source, StageSpec, Watch, WriteAccess,
+    self, ArchiveConfig, ArchiveReport, FilterConfig, Job, MappedRoutes, OneWay, Progress,
+    RouteConfig, Router, Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::{SourceConfig, raise_open_file_limit};
 use crate::store::{ReadStore, StoreConfig, remember_pools};
@@ -191,6 +191,7 @@ fn config(command: &Archive, policy: Option<&Policy>) -> Result<ArchiveConfig> {
         routes,
         router,
         dedupe: command.dedupe.clone(),
+        filters: filters(command, policy)?,
         snoops: or_default(&command.snoop, &["snoop-type", "snoop-yara"]),
         workers: workers(command.workers),
         verify: match command.verify {
@@ -201,6 +202,23 @@ fn config(command: &Archive, policy: Option<&Policy>) -> Result<ArchiveConfig> {
         fresh: command.fresh,
         job: job(),
     })
+}
+
+/// What the command line and the policy say of filters.
+fn filters(command: &Archive, policy: Option<&Policy>) -> Result<Vec<FilterConfig>> {
+    let given = command
+        .filter
+        .iter()
+        .map(|spec| Ok(FilterConfig { spec: spec.clone(), paths: None, lossy: command.lossy }));
+    let of_policy = policy.into_iter().flat_map(|policy| &policy.archive.filters).map(|filter| {
+        let paths = match &filter.path[..] {
+            [] => None,
+            globs => Some(PathGlobs::new(globs)?),
+        };
+        let spec = session::stage_of(&filter.stage());
+        Ok(FilterConfig { spec, paths, lossy: filter.lossy })
+    });
+    given.chain(of_policy).collect()
 }
 
 /// This command, for `mover resume`.

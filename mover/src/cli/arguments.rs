@@ -193,6 +193,12 @@ pub(crate) struct Archive {
     /// A transform: NAME or PATH.wasm, or either with =JSON; replaces the default zstd
     #[arg(long, value_name = "SPEC")]
     pub(crate) stage: Vec<StageSpec>,
+    /// A filter, which changes bytes before they are cut: NAME or PATH.wasm, or either with =JSON
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Vec<StageSpec>,
+    /// A filter may be one that cannot change everything back
+    #[arg(long, requires = "filter")]
+    pub(crate) lossy: bool,
     /// A snoop: NAME or PATH.wasm, or either with =JSON; replaces the default ones; or `none`
     #[arg(long, value_name = "SPEC")]
     pub(crate) snoop: Vec<StageSpec>,

@@ -94,6 +94,22 @@ fn no_glob(text: &str) -> Error {
         .way_out("write it as *.mp4, /folder/*.txt, folder/ or {a,b}*; \\ takes a sign as it is")
 }
 
+/// Globs of paths, as rules have them.
+#[derive(Clone, Debug)]
+pub struct PathGlobs(Globs);
+
+impl PathGlobs {
+    /// Refuses what is no glob.
+    pub fn new(texts: &[String]) -> Result<PathGlobs> {
+        Globs::of_paths(texts).map(PathGlobs)
+    }
+
+    /// Whether a path in an archive is among them.
+    pub fn matches(&self, path: &[u8]) -> bool {
+        self.0.path(path).is_some()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

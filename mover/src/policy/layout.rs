@@ -45,7 +45,16 @@ pub(super) const ARCHIVE: &[Key] = &[
     key("include", TEXTS, "paths that are taken; none takes all"),
     key("one-file-system", Form::Flag, "do not cross into other file systems"),
     key("snoops", Form::Many(&Form::TextOr(STAGE)), "components that look; [\"none\"] for none"),
+    key("filters", Form::Many(&Form::Table(FILTER)), "what changes bytes before they are cut"),
     key("hold-pool", Form::Text, "the pool of entries that a snoop holds"),
+];
+
+pub(super) const FILTER: &[Key] = &[
+    required("component", Form::Text, "a name in the plugin folder, or the path of a .wasm"),
+    key("config", Form::Free, "its configuration, such as { width = 2 }"),
+    key("digest", Form::Text, "the one component that it may be: blake3:..."),
+    key("path", GLOBS, "globs of paths in the archive; none takes all files"),
+    key("lossy", Form::Flag, "it may be one that cannot change everything back"),
 ];
 
 pub(super) const RULE: &[Key] = &[
@@ -191,7 +200,7 @@ mod tests {
     use super::*;
     use crate::media::PoolSpec;
     use crate::policy::retention::Retention;
-    use crate::policy::rules::{ArchivePolicy, Conditions, Rule};
+    use crate::policy::rules::{ArchivePolicy, Conditions, FilterText, Rule};
     use crate::policy::{Policy, ServePolicy, SourcePolicy, StorePolicy};
 
     /// The keys that serde takes, by what it says of one that it does not.
@@ -216,6 +225,7 @@ mod tests {
         check::<Policy>(FILE, "");
         check::<ArchivePolicy>(ARCHIVE, "");
         check::<Rule>(RULE, "");
+        check::<FilterText>(FILTER, "component = \"x\"");
         check::<Conditions>(CONDITIONS, "");
         check::<Retention>(RETENTION, "");
         check::<ServePolicy>(SERVE, "");

@@ -28,6 +28,8 @@ pub struct ArchivePolicy {
     pub one_file_system: bool,
     /// Snoops; none takes the usual ones, `["none"]` none.
     pub snoops: Vec<StageText>,
+    /// What changes the bytes of files before they are cut, in this order.
+    pub filters: Vec<FilterText>,
     /// The pool that held entries go to, where a snoop holds them before any of them is written.
     pub hold_pool: Option<Spanned<String>>,
 }
@@ -72,6 +74,34 @@ pub enum StageText {
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_pin")]
         digest: Option<String>,
     },
+}
+
+/// A filter, and whose bytes it changes.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FilterText {
+    /// The component: a name in the plugin folder, or the path of a `.wasm`.
+    pub component: String,
+    /// Its configuration.
+    #[serde(default)]
+    pub config: toml::Table,
+    /// The one component that it may be.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_pin")]
+    pub digest: Option<String>,
+    /// Globs of paths; none takes all files.
+    #[serde(default)]
+    pub path: Vec<String>,
+    /// It may be one that cannot change everything back.
+    #[serde(default)]
+    pub lossy: bool,
+}
+
+impl FilterText {
+    /// As a stage.
+    pub fn stage(&self) -> StageText {
+        let FilterText { component, config, digest, .. } = self.clone();
+        StageText::Configured { component, config, digest }
+    }
 }
 
 /// A digest that can be one.

@@ -13,6 +13,7 @@ use format::{
 use super::access::WriteAccess;
 use super::begin::{Beginning, Continued, JournalPlace};
 use super::decode::{ChunkCache, Decoding};
+use super::filters::FilterConfig;
 use super::head::{Head, HeadMeters, HeadParts};
 use super::journal::{Head as JournalHead, Job, JournalWriter, OpenEntry};
 use super::previous::{Parent, RecordWriter, Search};
@@ -67,6 +68,8 @@ pub struct ArchiveConfig {
     pub dedupe: StageSpec,
     /// Snoops.
     pub snoops: Vec<StageSpec>,
+    /// Filters, in the order in which they are applied.
+    pub filters: Vec<FilterConfig>,
     /// Workers of the parallel stretch.
     pub workers: usize,
     /// Which chunks are decoded again before their plain bytes are let go.
@@ -121,6 +124,7 @@ pub fn archive(
         &config.routes,
         &config.dedupe,
         &config.snoops,
+        &config.filters,
         access.group.is_encrypted(),
     )?;
     let source_id = access.domain.source_id(&source_name(&source)?);
@@ -347,13 +351,13 @@ impl Run<'_> {
         for entry in self.recipe.table() {
             hasher.update(&entry.digest.0).update(&entry.config_digest.0);
         }
-        let ArchiveConfig { routes, router, .. } = self.config;
+        let ArchiveConfig { routes, router, filters, .. } = self.config;
         let rules = match source {
             Source::Files(files) => format!("{files:?}"),
             Source::Stdin { .. } => String::new(),
         };
         let map = router.fingerprint();
-        hasher.update(format!("{routes:?} {map} {rules}").as_bytes());
+        hasher.update(format!("{routes:?} {map} {rules} {filters:?}").as_bytes());
         *hasher.finalize().as_bytes()
     }
 
@@ -527,6 +531,7 @@ impl Run<'_> {
             cancel: self.watch.cancel,
             throttle: Throttle::new(self.config.rate_max, Arc::clone(&self.ambient.clock)),
             read_meter,
+            filters: &self.recipe.filters,
             number,
         };
         match source {

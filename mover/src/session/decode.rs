@@ -78,16 +78,16 @@ impl<'a> Decoding<'a> {
 
     /// The component of a digest: built in, or the one that the store carries. A carried one may
     /// decode in its sandbox, but never authenticate.
-    fn plugin(&self, entry: &ComponentEntry) -> Result<Arc<Plugin>> {
+    pub(super) fn carried(&self, digest: &Digest) -> Result<Arc<Plugin>> {
         let mut plugins = self.plugins.lock().expect("no holder panics");
-        if let Some(plugin) = plugins.get(&entry.digest) {
+        if let Some(plugin) = plugins.get(digest) {
             return Ok(Arc::clone(plugin));
         }
-        let plugin = match builtin::find_digest(&entry.digest) {
+        let plugin = match builtin::find_digest(digest) {
             Some(bytes) => self.engine.load(bytes, Trust::BuiltIn)?,
-            None => self.engine.load(&self.store.component(&entry.digest)?, Trust::Carried)?,
+            None => self.engine.load(&self.store.component(digest)?, Trust::Carried)?,
         };
-        plugins.insert(entry.digest, Arc::clone(&plugin));
+        plugins.insert(*digest, Arc::clone(&plugin));
         Ok(plugin)
     }
 
@@ -120,7 +120,7 @@ impl<'a> Decoding<'a> {
                 Error::new(ErrorKind::Damaged, message)
             })?;
             check_entry(entry)?;
-            let plugin = self.plugin(entry)?;
+            let plugin = self.carried(&entry.digest)?;
             let epoch = context.epoch;
             stages.push(ChainStage {
                 transform: open_transform(&plugin, entry, session, epoch, position, key.as_ref())?,

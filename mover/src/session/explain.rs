@@ -28,7 +28,7 @@ pub fn explain(
 ) -> Result<()> {
     // Also refuses stages that cannot be loaded.
     let dedupe = StageSpec::new("crc-dedupe", "{}");
-    let recipe = Recipe::load(engine, routes.routes(), &dedupe, snoops, encrypted)?;
+    let recipe = Recipe::load(engine, routes.routes(), &dedupe, snoops, &[], encrypted)?;
     let mut inspectors = recipe.inspectors(&[])?;
     let mut walker = Walker::open(source)?;
     let mut buffer = vec![0; PART_LENGTH];

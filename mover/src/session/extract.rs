@@ -7,6 +7,7 @@ use format::{ArchiveFooter, EntryKind, Extent, Verdict};
 use super::archive::Watch;
 use super::contents::{Contents, PathFilter};
 use super::decode::{ChunkCache, Decoding};
+use super::filters::Unfiltered;
 use super::walk::cancelled;
 use crate::archive::ChunkProvider;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,6 +41,7 @@ pub fn extract(
         return Err(Error::new(ErrorKind::Refused, format!("{name} is held by a snoop")));
     }
     let failed = |cause| Error::io("writing", "the output", cause);
+    let mut unfiltered = Unfiltered::open(decoding, &entry.options)?;
     let mut written = 0;
     for extent in &entry.extents {
         if watch.cancel.is_cancelled() {
@@ -47,6 +49,7 @@ pub fn extract(
         }
         match extent {
             Extent::Hole(length) => {
+                written += *length;
                 let mut left = *length;
                 while left > 0 {
                     let count = left.min(ZEROS.len() as u64);
@@ -58,12 +61,21 @@ pub fn extract(
             Extent::Data(run) => {
                 let chunk = cache.chunk(&run.chunk)?;
                 for block in chunk.run(run)? {
-                    output.write_all(block).map_err(failed)?;
+                    let bytes = match &mut unfiltered {
+                        Some(unfiltered) => unfiltered.next(block)?,
+                        None => block,
+                    };
+                    output.write_all(bytes).map_err(failed)?;
+                    written += bytes.len() as u64;
                 }
             }
         }
-        written += extent.length();
         watch.progress.bytes(extent.length());
+    }
+    if let Some(unfiltered) = &mut unfiltered {
+        let rest = unfiltered.finish()?;
+        output.write_all(rest).map_err(failed)?;
+        written += rest.len() as u64;
     }
     output.flush().map_err(failed)?;
     Ok(written)

@@ -45,6 +45,7 @@ pub(super) struct Linked {
     faulty: bool,
     findings: Vec<Finding>,
     size: u64,
+    options: Options,
 }
 
 impl Linked {
@@ -56,6 +57,7 @@ impl Linked {
             faulty: entry.faulty,
             findings: entry.findings.clone(),
             size: entry.entry.size,
+            options: entry.options.clone(),
         }
     }
 }
@@ -69,7 +71,7 @@ pub(super) struct Head<'a, K> {
     observer: &'a dyn Observer,
     progress: &'a Progress,
     pub(super) window: Window,
-    open: Option<(u64, Box<Entry>)>,
+    open: Option<(u64, Box<Entry>, Options)>,
     links: HashMap<u64, Linked>,
     /// What is said of the archive itself, until it is written.
     description: Option<Options>,
@@ -148,7 +150,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let ahead = snoops.seen.saturating_sub(offset);
         self.window.seen = usize::try_from(ahead).expect("shorter than a block");
         self.parts.routing.resume(&entry, first);
-        self.open = Some((number, Box::new(entry)));
+        self.open = Some((number, Box::new(entry), Options::default()));
     }
 
     /// Shows the snoops bytes that are in chunks already, and that they have not seen.
@@ -207,7 +209,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
     /// goes back to here.
     fn save_snoops(&mut self, seen: u64) -> Result<()> {
         let journal = &mut self.parts.packer.sink_mut().journal;
-        let Some((number, _)) = &self.open else {
+        let Some((number, ..)) = &self.open else {
             journal.snoops = None;
             return Ok(());
         };
@@ -338,9 +340,9 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
                 None => {}
             }
             match part {
-                Part::Begin { number, entry } => {
-                    self.parts.packer.begin(number, &entry)?;
-                    self.open = Some((number, entry));
+                Part::Begin { number, entry, options } => {
+                    self.parts.packer.begin(number, &entry, &options)?;
+                    self.open = Some((number, entry, options));
                 }
                 Part::Data(piece) => {
                     let (piece_bytes, behind) = rest.split_at(piece.length);
@@ -401,7 +403,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
     }
 
     fn end_open(&mut self, mut end: EntryEnd, mut findings: Vec<Finding>) -> Result<()> {
-        let (number, mut entry) = self.open.take().expect("an end follows its beginning");
+        let (number, mut entry, options) = self.open.take().expect("an end follows its beginning");
         if self.restarted.take_if(|path| *path == entry.path).is_some() {
             end.verdict = end.verdict.max(Verdict::Tag);
             findings.truncate(format::limits::FINDING_COUNT_MAX - 1);
@@ -414,13 +416,16 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             });
         }
         let ended = self.parts.packer.end(end, &findings)?;
-        entry.size = end.size;
+        if options.is_empty() {
+            entry.size = end.size;
+        }
         let linked = Linked {
             extents: ended.extents,
             verdict: end.verdict,
             faulty: end.faulty,
             findings,
-            size: end.size,
+            size: entry.size,
+            options,
         };
         if entry.link_group != 0 {
             self.links.insert(entry.link_group, linked.clone());
@@ -439,9 +444,11 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             faulty: false,
             findings: Vec::new(),
             size: 0,
+            options: Options::default(),
         });
-        self.parts.packer.begin(number, &entry)?;
-        let end = EntryEnd { size: linked.size, verdict: linked.verdict, faulty: linked.faulty };
+        self.parts.packer.begin(number, &entry, &linked.options)?;
+        let length = linked.extents.iter().map(Extent::length).sum();
+        let end = EntryEnd { size: length, verdict: linked.verdict, faulty: linked.faulty };
         self.parts.packer.end(end, &[])?;
         entry.size = linked.size;
         self.show(number, entry, linked)
@@ -449,9 +456,9 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
 
     fn pack_unchanged(&mut self, number: u64, previous: IndexEntry) -> Result<()> {
         self.report.unchanged_files += 1;
-        let IndexEntry { entry, extents, verdict, faulty, findings, .. } = previous;
+        let IndexEntry { entry, extents, verdict, faulty, findings, options, .. } = previous;
         self.parts.packer.reuse(&extents);
-        let linked = Linked { extents, verdict, faulty, findings, size: entry.size };
+        let linked = Linked { extents, verdict, faulty, findings, size: entry.size, options };
         if entry.link_group != 0 {
             self.links.insert(entry.link_group, linked.clone());
         }
@@ -479,16 +486,8 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             _ => {}
         }
         self.tell_journal();
-        let Linked { extents, verdict, faulty, findings, .. } = linked;
-        let shown = IndexEntry {
-            number,
-            entry,
-            extents,
-            verdict,
-            faulty,
-            findings,
-            options: Options::default(),
-        };
+        let Linked { extents, verdict, faulty, findings, options, .. } = linked;
+        let shown = IndexEntry { number, entry, extents, verdict, faulty, findings, options };
         self.parts.packer.sink_mut().journal.push(&shown)
     }
 }

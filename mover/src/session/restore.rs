@@ -9,10 +9,11 @@ use format::{ArchiveFooter, ChunkId, EntryKind, Extent, IndexEntry, Run, Verdict
 use super::archive::{Ambient, Watch, seconds};
 use super::contents::{Contents, PathFilter};
 use super::decode::{ChunkCache, Decoding};
+use super::filters::Unfiltered;
 use super::report::RestoreReport;
 use super::restart::{Earlier, Job, Journal, LONG_FILE_MIN, Marker};
 use super::throttle::Throttle;
-use crate::archive::ChunkProvider;
+use crate::archive::{ChunkProvider, DecodedChunk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::target::{Placed, PlacedFile, Target, TargetConfig};
 
@@ -170,6 +171,7 @@ pub fn restore(
     let marker =
         journal.map(|journal| Marker::start(journal, target.syncer(), Arc::clone(&ambient.clock)));
     let mut restorer = Restorer {
+        decoding,
         target,
         lookahead: Lookahead {
             contents,
@@ -218,6 +220,7 @@ fn journal_or_note<T>(watch: &Watch<'_>, journal: Result<T>) -> Result<Option<T>
 }
 
 struct Restorer<'a> {
+    decoding: &'a Decoding<'a>,
     target: Target,
     lookahead: Lookahead<'a>,
     cache: &'a ChunkCache<'a>,
@@ -336,16 +339,23 @@ impl Restorer<'_> {
     fn content(&mut self, item: &mut Item, mut file: PlacedFile, from: usize) -> Result<()> {
         let entry = &item.entry;
         let path = &entry.entry.path;
-        let long = self.marker.is_some() && entry.entry.size >= LONG_FILE_MIN;
+        let mut unfiltered = Unfiltered::open(self.decoding, &entry.options)?;
+        // The middle of a filtered file cannot be found again.
+        let long =
+            self.marker.is_some() && entry.entry.size >= LONG_FILE_MIN && unfiltered.is_none();
         let inode = if long { file.inode() } else { 0 };
         if let Some(marker) = self.marker.as_ref().filter(|_| long) {
             marker.opened(path, inode);
         }
+        let mut end = 0;
         for (index, (offset, run)) in data_runs(entry).enumerate() {
             if index >= from {
                 let written = match self.watch.cancel.is_cancelled() {
                     true => Err(self.cancelled()),
-                    false => self.run_into(run, &mut file, offset),
+                    false => match &mut unfiltered {
+                        Some(unfiltered) => self.run_through(unfiltered, run, &mut file, &mut end),
+                        None => self.run_into(run, &mut file, offset),
+                    },
                 };
                 if let Err(error) = written {
                     if long && matches!(error.kind(), ErrorKind::Full | ErrorKind::Cancelled) {
@@ -362,24 +372,61 @@ impl Restorer<'_> {
                 marker.reached(path, inode, Some(offset + run.length));
             }
         }
-        file.finish(entry.extents.iter().map(Extent::length).sum())
+        let length = match &mut unfiltered {
+            Some(unfiltered) if !self.report.dry_run => {
+                let rest = unfiltered.finish()?;
+                file.write_at(end, rest)?;
+                end + rest.len() as u64
+            }
+            _ => entry.extents.iter().map(Extent::length).sum(),
+        };
+        file.finish(length)
+    }
+
+    /// Writes what the filters give back for a run, behind what they gave before.
+    fn run_through(
+        &mut self,
+        unfiltered: &mut Unfiltered,
+        run: &Run,
+        file: &mut PlacedFile,
+        end: &mut u64,
+    ) -> Result<()> {
+        if self.report.dry_run {
+            return Ok(());
+        }
+        let chunk = self.chunk(run)?;
+        for block in chunk.run(run)? {
+            let bytes = unfiltered.next(block)?;
+            file.write_at(*end, bytes)?;
+            *end += bytes.len() as u64;
+        }
+        self.moved(run.length);
+        Ok(())
+    }
+
+    fn chunk(&mut self, run: &Run) -> Result<Arc<DecodedChunk>> {
+        self.cache.chunk(&run.chunk).inspect_err(|error| {
+            self.unreached |= matches!(error.kind(), ErrorKind::Io | ErrorKind::Busy);
+        })
+    }
+
+    fn moved(&mut self, length: u64) {
+        self.report.bytes_written += length;
+        self.watch.progress.bytes(length);
+        self.throttle.moved(length);
     }
 
     fn run_into(&mut self, run: &Run, file: &mut PlacedFile, start: u64) -> Result<()> {
         if self.report.dry_run {
             return Ok(());
         }
-        let chunk = self.cache.chunk(&run.chunk).inspect_err(|error| {
-            self.unreached |= matches!(error.kind(), ErrorKind::Io | ErrorKind::Busy);
-        })?;
+        let chunk = self.chunk(run)?;
         let mut offset = start;
         for block in chunk.run(run)? {
             file.write_at(offset, block)?;
             offset += block.len() as u64;
         }
-        self.report.bytes_written += run.length;
-        self.watch.progress.bytes(run.length);
-        self.throttle.moved(run.length);
+        self.moved(run.length);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use format::{ComponentEntry, Digest, Epoch, Role, SessionId};
 
+use super::filters::{Filter, FilterConfig};
 use super::routes::RouteConfig;
 use crate::ambient::Random;
 use crate::archive::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
@@ -152,6 +153,7 @@ pub(super) struct Recipe {
     chains: Vec<Vec<u16>>,
     pub(super) dedupe: LoadedStage,
     pub(super) snoops: Vec<LoadedStage>,
+    pub(super) filters: Vec<Filter>,
 }
 
 impl Recipe {
@@ -161,6 +163,7 @@ impl Recipe {
         routes: &[RouteConfig],
         dedupe: &StageSpec,
         snoops: &[StageSpec],
+        filters: &[FilterConfig],
         encrypted: bool,
     ) -> Result<Recipe> {
         let (mut specs, mut transforms) = (Vec::new(), Vec::new());
@@ -195,7 +198,11 @@ impl Recipe {
                 .way_out("make the store without --no-encryption"));
         }
         let snoops = snoops.iter().map(|spec| LoadedStage::load(engine, spec, Role::Snoop));
+        let filters = filters.iter().map(|config| {
+            Filter::new(LoadedStage::load(engine, &config.spec, Role::Filter)?, config)
+        });
         Ok(Recipe {
+            filters: filters.collect::<Result<_>>()?,
             transforms,
             chains,
             dedupe: LoadedStage::load(engine, dedupe, Role::Dedupe)?,
@@ -210,7 +217,8 @@ impl Recipe {
 
     /// All stages in the order of the table.
     pub(super) fn all(&self) -> impl Iterator<Item = &LoadedStage> {
-        self.transforms.iter().chain([&self.dedupe]).chain(&self.snoops)
+        let filters = self.filters.iter().map(|filter| &filter.stage);
+        self.transforms.iter().chain([&self.dedupe]).chain(&self.snoops).chain(filters)
     }
 
     /// A route's places in the table.

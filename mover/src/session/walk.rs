@@ -5,6 +5,7 @@ use std::io::Read;
 
 use format::{Entry, EntryKind, IndexEntry, Timestamp, Verdict, compare_paths};
 
+use super::filters::{Filter, Filtered, options_of};
 use super::head::Head;
 use super::journal::OpenEntry;
 use super::progress::Progress;
@@ -116,6 +117,7 @@ pub(super) struct Feed<'a, 'b, K> {
     pub(super) cancel: &'a Cancel,
     pub(super) throttle: Throttle,
     pub(super) read_meter: &'a Meter,
+    pub(super) filters: &'a [Filter],
     pub(super) number: u64,
 }
 
@@ -154,7 +156,9 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
                 continue;
             }
             if let Some(open) = inside.take() {
-                if is_unchanged_since(&open.entry, &found.entry) {
+                // A filter cannot be taken up in the middle.
+                let is_filtered = !options_of(self.filters, &found.entry).is_empty();
+                if !is_filtered && is_unchanged_since(&open.entry, &found.entry) {
                     self.rest_of_file(&found, *open)?;
                     continue;
                 }
@@ -183,7 +187,9 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
                 comparison = Comparison::none();
                 None
             });
-            if let Some(previous) = unchanged {
+            let same_filters =
+                |previous: &IndexEntry| previous.options == options_of(self.filters, &found.entry);
+            if let Some(previous) = unchanged.filter(same_filters) {
                 self.push_unchanged(found.entry, previous)?;
             } else if !self.file(&found)? && group != 0 {
                 unread_groups.insert(group);
@@ -209,9 +215,7 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
             }
         };
         self.number += 1;
-        let entry = Box::new(found.entry.clone());
-        self.head.push(Part::Begin { number: self.number, entry })?;
-        let (size, error) = self.content(&mut |buffer| reader.next(buffer), 0)?;
+        let (size, error) = self.begun(&found.entry, &mut |buffer| reader.next(buffer))?;
         let error = error.or_else(|| finish(reader));
         if let Some(error) = &error {
             self.head.fault(&found.entry.path, error);
@@ -274,13 +278,41 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
     /// Reads one entry from a pipe.
     pub(super) fn stdin(&mut self, mut stdin: Stdin<Box<dyn Read + Send>>) -> Result<()> {
         self.number += 1;
-        let (path, entry) = (stdin.entry().path.clone(), Box::new(stdin.entry().clone()));
-        self.head.push(Part::Begin { number: self.number, entry })?;
-        let (size, error) = self.content(&mut |buffer| stdin.next(buffer), 0)?;
+        let entry = stdin.entry().clone();
+        let (size, error) = self.begun(&entry, &mut |buffer| stdin.next(buffer))?;
         if let Some(error) = &error {
-            self.head.fault(&path, error);
+            self.head.fault(&entry.path, error);
         }
         self.head.push(Part::End { size, faulty: error.is_some() })
+    }
+
+    /// Begins an entry, and reads its content through its filters; gives the size of what came out
+    /// of them, and what ended it too early.
+    fn begun(
+        &mut self,
+        entry: &Entry,
+        next: &mut dyn FnMut(&mut [u8]) -> Result<source::Piece>,
+    ) -> Result<(u64, Option<Error>)> {
+        let options = options_of(self.filters, entry);
+        let is_filtered = !options.is_empty();
+        self.head.push(Part::Begin {
+            number: self.number,
+            entry: Box::new(entry.clone()),
+            options,
+        })?;
+        if !is_filtered {
+            return self.content(next, 0);
+        }
+        let mut filtered = Filtered::open(self.filters, entry, next)?;
+        let read = self.content(&mut |buffer| filtered.next(buffer), 0)?;
+        match filtered.failure {
+            // Half of what a filter makes of a file is nothing that could be given back.
+            Some(failure) => {
+                let path = String::from_utf8_lossy(&entry.path);
+                Err(Error::new(failure.kind(), format!("filtering {path}")).because(failure))
+            }
+            None => Ok(read),
+        }
     }
 
     /// Reads the content of the open entry behind `size`; gives its size, and what ended it too

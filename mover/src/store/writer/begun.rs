@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use format::{
-    ArchiveHeader, ArchiveId, ChunkId, Component, Digest, FrameKind, RunHeader, SessionHeader,
+    ArchiveHeader, ArchiveId, ChunkId, Component, Digest, FrameKind, Role, RunHeader, SessionHeader,
 };
 
 use super::piece::Piece;
@@ -68,7 +68,8 @@ impl BegunSession {
 
     /// The headers that have to stand on this volume before anything of `subject`, and do not.
     ///
-    /// The home pool has all components; another one those that its chunks are decoded with.
+    /// The home pool has all components; another one filters, and those that its chunks are decoded
+    /// with.
     pub(super) fn introduce(
         &self,
         subject: Subject<'_>,
@@ -83,8 +84,10 @@ impl BegunSession {
         }
         let entries = self.header.components.iter().enumerate();
         let needed: Vec<Digest> = entries
-            .filter(|(place, _)| {
-                is_home || subject.chain.iter().any(|it| usize::from(*it) == *place)
+            .filter(|(place, entry)| {
+                // Whoever reads an entry needs its filters, wherever the entry lies.
+                let is_filter = entry.role == Role::Filter;
+                is_home || is_filter || subject.chain.iter().any(|it| usize::from(*it) == *place)
             })
             .map(|(_, entry)| entry.digest)
             .collect();
