@@ -11,7 +11,7 @@ fn prepare(behaviour: Behaviour, is_lossy: bool) -> (Machine, PathBuf, PathBuf, 
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
     tree::sample(&source, 1);
-    tree::random_file(&source.join("noise"), 77, 3 << 20);
+    tree::random_file(&source.join("film"), 77, 3 << 20);
     let bytes = component::filter("turner", behaviour, is_lossy);
     let filter = component::save(&machine.path(""), "turner", &bytes);
     (machine, store, source, filter)
@@ -21,7 +21,7 @@ fn prepare(behaviour: Behaviour, is_lossy: bool) -> (Machine, PathBuf, PathBuf, 
 fn a_filtered_tree_comes_back_without_the_file_of_its_filter() {
     let (machine, store, source, filter) = prepare(Behaviour::Honest, false);
     machine.ok(args!["archive", source, "--to", store, "--name", "a", "--filter", filter]);
-    let noise = std::fs::read(source.join("noise")).expect("a file");
+    let noise = std::fs::read(source.join("film")).expect("a file");
     let stored = std::fs::read(store.join("volumes/00000001.volume")).expect("a volume");
     let is_there = stored.windows(64).any(|bytes| *bytes == noise[..64]);
     assert!(!is_there, "it lies as the filter made it");
@@ -34,10 +34,10 @@ fn a_filtered_tree_comes_back_without_the_file_of_its_filter() {
     for name in ["a", "b", "c"] {
         assert_same(&source, &machine.restore(&store, name, name));
     }
-    let out = machine.ok(args!["restore", store, "a", "noise", "--stdout"]);
+    let out = machine.ok(args!["restore", store, "a", "film", "--stdout"]);
     assert_eq!(out.stdout.len(), String::from_utf8_lossy(&noise).len());
     let listed = machine.ok(args!["list", store, "a"]);
-    let line = listed.stdout.lines().find(|line| line.ends_with("noise")).expect("its line");
+    let line = listed.stdout.lines().find(|line| line.ends_with("film")).expect("its line");
     assert!(line.contains("3.00 MiB"), "the size is that of the file: {line}");
     machine.ok(args!["verify", store, "--read"]);
 }
@@ -49,7 +49,7 @@ fn a_lossy_filter_is_refused_unless_somebody_wants_it() {
     machine.fails(2, &["turner is lossy", "--lossy"], archive.clone());
     machine.ok([archive, args!["--lossy"]].concat());
     let back = machine.restore(&store, "a", "back");
-    let noise = |folder: &PathBuf| std::fs::read(folder.join("noise")).expect("a file");
+    let noise = |folder: &PathBuf| std::fs::read(folder.join("film")).expect("a file");
     let (was, is) = (noise(&source), noise(&back));
     assert!(was.len() == is.len() && was.iter().zip(&is).all(|(was, is)| was ^ is == 1));
 }
@@ -80,7 +80,7 @@ fn a_policy_says_whose_bytes_a_filter_changes_and_a_tape_alone_gives_them_back()
             .to_owned();
     let pool = "[pools.tape]\nkind = \"tape\"\nfolder = \"tapes\"\ncartridges = [\"A1\"]\n";
     let with = |more: &str| {
-        let filters = format!("filters = [{{ component = {filter:?}, path = [\"noise\"]{more} }}]");
+        let filters = format!("filters = [{{ component = {filter:?}, path = [\"film\"]{more} }}]");
         let rule = "[[rules]]\nname = \"all\"\nstages = []\npools = [\"tape\"]\n";
         policy(&machine, &format!("{filters}\n{pool}{rule}"))
     };
@@ -88,7 +88,7 @@ fn a_policy_says_whose_bytes_a_filter_changes_and_a_tape_alone_gives_them_back()
     machine.fails(2, &["does not pin", &digest], archive(with("")));
     let file = with(&format!(", digest = {digest:?}"));
     machine.ok(archive(file.clone()));
-    let noise = std::fs::read(source.join("noise")).expect("a file");
+    let noise = std::fs::read(source.join("film")).expect("a file");
     let on_tape = tape::records(&machine.path("tapes/A1.tap"));
     let has = |bytes: &[u8]| on_tape.windows(64).any(|found| *found == bytes[..64]);
     let turned: Vec<u8> = noise.iter().map(|byte| byte ^ 0x55).collect();

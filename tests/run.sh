@@ -38,6 +38,7 @@ selection=(--release --locked --workspace --features mover/failpoints)
 say "formatting"
 cargo fmt --all --check
 (cd plugins && cargo fmt --all --check)
+(cd plugins/examples && cargo fmt --all --check)
 
 say "lints"
 cargo clippy "${selection[@]}" --all-targets -- -D warnings
@@ -55,7 +56,14 @@ say "the example of a pipeline with ends of one's own"
 target/release/examples/own_ends target/tmp/own-ends
 
 say "tests of the components' own code"
+(cd plugins && cargo clippy --locked --quiet --all-targets -- -D warnings)
 (cd plugins && cargo test --locked --quiet)
+
+say "the examples and the templates of plugins"
+(cd plugins/examples && cargo clippy --locked --quiet --all-targets -- -D warnings)
+(cd plugins/examples && cargo test --locked --quiet)
+(cd plugins/examples && cargo build --locked --quiet --release --target wasm32-unknown-unknown)
+plugins/templates/check.sh
 
 say "the committed components are what the sources make"
 target/release/plugin-build --check

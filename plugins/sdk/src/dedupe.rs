@@ -15,7 +15,7 @@ const BLOCK_LENGTH_MAX: usize = 1 << 20;
 /// Cuts data into blocks, so that equal data gives equal blocks wherever it lies.
 ///
 /// A cut depends on nothing before the block that it ends: the same bytes after any cut give the
-/// same cuts again. The kit gives each block its CRC-32C.
+/// same cuts again. The SDK gives each block its CRC-32C.
 pub trait Dedupe: Sized + 'static {
     /// What an operator may configure; [`NoConfig`](crate::NoConfig) where that is nothing.
     type Config: Config + DeserializeOwned;

@@ -21,7 +21,7 @@
 use crate::config::{Config, JsonWriter, Schema};
 use crate::{Dedupe, Filter, Snoop, Transform};
 
-/// The track of the contract that this kit is made for.
+/// The track of the contract that this SDK is made for.
 pub const CONTRACT: &str = "0.1";
 /// Memory of a plugin that says nothing of it: 64 MiB.
 const MEMORY_MAX: u64 = 64 << 20;

@@ -1,4 +1,4 @@
-//! What the built-in guests and the authors' kit share: a window split into entries, saved states,
+//! What the built-in guests and the SDK share: a window split into entries, saved states,
 //! and the checksum of blocks.
 //!
 //! Plain Rust without the contract in it, and without dependencies: the bytes of a built-in

@@ -152,3 +152,38 @@ fn a_wrong_configuration_is_told_by_its_key() {
         parse::<NoConfig>("x").unwrap_err().message.starts_with("the configuration is not JSON")
     );
 }
+
+/// The derive names keys and words as serde does, by every rule.
+#[test]
+fn every_rule_for_names_is_the_one_of_serde() {
+    macro_rules! check {
+        ($($rule:literal)*) => {$({
+            #[derive(Deserialize, Config)]
+            #[serde(rename_all = $rule)]
+            #[allow(dead_code, reason = "only its names matter")]
+            struct Keys {
+                first: Word,
+                a_second_one: Word,
+                third3_x: Word,
+            }
+            #[derive(Deserialize, Config)]
+            #[serde(rename_all = $rule)]
+            enum Word {
+                Simple,
+                TwoWords,
+                WithXIn3,
+            }
+            let (Schema::Object(keys), Schema::Choice(words)) = (Keys::SCHEMA, Word::SCHEMA) else {
+                panic!("a struct is an object, and an enum a choice");
+            };
+            for word in words {
+                let values = keys.iter().map(|key| (key.name.to_owned(), json!(word)));
+                let config = Value::Object(values.collect()).to_string();
+                // Past the schema it is serde that reads it, and refuses names of its own.
+                assert!(parse::<Keys>(&config).is_ok(), "{config}");
+            }
+        })*};
+    }
+    check!("lowercase" "UPPERCASE" "PascalCase" "camelCase" "snake_case" "SCREAMING_SNAKE_CASE"
+        "kebab-case" "SCREAMING-KEBAB-CASE");
+}

@@ -28,3 +28,6 @@ use serde::de::DeserializeOwned;
 pub fn config<C: Config + DeserializeOwned>(json: &str) -> Result<C> {
     parse(json)
 }
+
+#[cfg(test)]
+mod tests;
