@@ -95,7 +95,7 @@ mod tests {
         assert!(take_manifest(&module(&[(MANIFEST_SECTION, b"{}{}")])).is_err());
         assert!(take_manifest(b"nonsense").is_err());
         assert!(complete(&mut json!([]), "1").is_err());
-        assert!(component(&module(&[]), &json!({})).is_err());
+        assert!(component(b"nonsense", &json!({})).is_err());
     }
 
     #[test]
