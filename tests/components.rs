@@ -80,6 +80,57 @@ fn an_honest_transform_and_an_honest_snoop_work() {
 }
 
 #[test]
+fn what_a_store_carries_decodes_and_says_so_unless_it_may_not() {
+    let (machine, store, source) = prepare();
+    let bytes = component::transform("same", Behaviour::Honest);
+    let stage = component::save(&machine.path(""), "same", &bytes);
+    tree::random_file(&source.join("new"), 77, 1 << 20);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a", "--stage", stage]);
+    let digest = digest(&machine, &stage);
+    std::fs::remove_file(&stage).expect("it can be removed");
+    let restore = |into: &str| args!["restore", store, "a", "--into", machine.path(into)];
+    let done = machine.ok(restore("one"));
+    assert!(done.stderr.contains("decodes as the medium carries it"), "{done:?}");
+    assert!(done.stderr.contains(&digest), "{done:?}");
+    assert_same(&source, &machine.path("one"));
+    let refused = machine.run([args!["--no-carried"], restore("two")].concat());
+    assert!(refused.code != 0 && refused.stderr.contains(&digest), "{refused:?}");
+    // Whoever has it needs no leave.
+    let stage = component::save(&machine.path(""), "same", &bytes);
+    let plugins = args!["--plugins", machine.path("plugins")];
+    machine.ok([plugins.clone(), args!["plugin", "add", stage]].concat());
+    machine.ok([plugins, args!["--no-carried"], restore("three")].concat());
+    assert_same(&source, &machine.path("three"));
+    // It may decode, and never encodes: it cannot be named.
+    let stage = args!["archive", source, "--to", store, "--name", "b", "--stage", "same"];
+    machine.fails(2, &["no component same"], stage);
+}
+
+#[test]
+fn what_authenticates_is_trusted_by_its_digest_alone() {
+    let (machine, store, source) = prepare();
+    let bytes = component::transform_with("seal", "authenticates", true.into());
+    let stage = component::save(&machine.path(""), "seal", &bytes);
+    tree::random_file(&source.join("new"), 77, 1 << 20);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a", "--stage", stage]);
+    let digest = digest(&machine, &stage);
+    std::fs::remove_file(&stage).expect("it can be removed");
+    let restore = |into: &str| args!["restore", store, "a", "--into", machine.path(into)];
+    let refused = machine.run(restore("one"));
+    assert!(refused.code != 0 && refused.stderr.contains("--trust-component"), "{refused:?}");
+    let other = format!("blake3:{}", "0".repeat(64));
+    assert!(machine.run([args!["--trust-component", other], restore("two")].concat()).code != 0);
+    machine.ok([args!["--trust-component", digest], restore("three")].concat());
+    assert_same(&source, &machine.path("three"));
+}
+
+/// The digest of a component in a file, as an operator writes it.
+fn digest(machine: &Machine, component: &Path) -> String {
+    let lines = machine.json(args!["plugin", "inspect", component]).lines_of("component");
+    lines[0]["digest"].as_str().expect("it has one").to_owned()
+}
+
+#[test]
 fn a_transform_that_traps_is_named() {
     check("--stage", "trapper", &component::transform("trapper", Behaviour::Trap), &["trapped"]);
 }

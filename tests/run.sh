@@ -49,6 +49,9 @@ RUSTDOCFLAGS="-D warnings" cargo doc "${selection[@]}" --no-deps
 say "building"
 cargo build "${selection[@]}" --all-targets
 
+# A test makes a plugin from its template, as an author without a network does.
+(cd plugins/examples && cargo fetch --locked --quiet)
+
 say "tests"
 MOVER_BINARY="$PWD/target/release/mover" cargo test "${selection[@]}" --no-fail-fast
 

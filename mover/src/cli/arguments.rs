@@ -47,6 +47,12 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath,
           env = "MOVER_PLUGIN_FOLDER")]
     pub(crate) plugins: Option<PathBuf>,
+    /// Do not run components that a store carries, which are needed to read what they made
+    #[arg(long, global = true)]
+    pub(crate) no_carried: bool,
+    /// Trust a component that a store carries as one that you named: blake3:DIGEST
+    #[arg(long, global = true, value_name = "DIGEST")]
+    pub(crate) trust_component: Vec<String>,
     /// How long a lost connection to another mover is tried anew
     #[arg(long, global = true, value_name = "TIME", default_value = "5m")]
     pub(crate) retry_for: Time,

@@ -10,8 +10,9 @@ use super::console::Console;
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{Access, Keyring, Passphrase, passphrase};
+use crate::pin;
 use crate::pipeline::Cancel;
-use crate::plugin::{CompiledCache, Engine, Limits, PluginFolder};
+use crate::plugin::{CarriedPolicy, CompiledCache, Engine, Limits, PluginFolder};
 use crate::session::Ambient;
 use crate::store::ReadStore;
 
@@ -35,7 +36,11 @@ pub(super) fn plugin_folder(global: &Global) -> Option<PluginFolder> {
 
 /// The engine, which finds components in the plugin folder, too.
 pub(super) fn engine(global: &Global, console: &Console) -> Result<Engine> {
-    Ok(engine_without_plugins(console)?.with_plugins(plugin_folder(global)))
+    let trusted = global.trust_component.iter().map(|text| pin::parse(text));
+    let carried =
+        CarriedPolicy { may_decode: !global.no_carried, trusted: trusted.collect::<Result<_>>()? };
+    let engine = engine_without_plugins(console)?.with_plugins(plugin_folder(global));
+    Ok(engine.with_carried(carried))
 }
 
 /// The engine, with its cache in the user's cache folder, and components' logs on the console.

@@ -8,14 +8,16 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, OptLevel, Store};
 
 use super::cache::CompiledCache;
+use super::carried::CarriedPolicy;
 use super::find::{FoundPlugin, find};
-use super::folder::PluginFolder;
+use super::folder::{KeptPlugin, PluginFolder};
 use super::guest::{State, link};
 use super::inspect::inspect;
 use super::limits::Limits;
 use super::manifest::Manifest;
 use super::{ComponentCutter, ComponentFilter, ComponentInspector, ComponentTransform, Direction};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pin;
 
 /// How much a line of a component's log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +66,7 @@ pub struct Engine {
     limits: Limits,
     log: LogSink,
     plugins: Option<PluginFolder>,
+    carried: CarriedPolicy,
 }
 
 fn config() -> Config {
@@ -99,7 +102,8 @@ impl Engine {
         let engine = wasmtime::Engine::new(&config()).map_err(broken)?;
         let mut linker = Linker::new(&engine);
         link(&mut linker).map_err(broken)?;
-        Ok(Engine { engine, linker: Arc::new(linker), cache, limits, log, plugins: None })
+        let (plugins, carried) = (None, CarriedPolicy::default());
+        Ok(Engine { engine, linker: Arc::new(linker), cache, limits, log, plugins, carried })
     }
 
     /// The same engine, which finds components by name in a folder, too.
@@ -107,6 +111,28 @@ impl Engine {
     pub fn with_plugins(mut self, folder: Option<PluginFolder>) -> Engine {
         self.plugins = folder;
         self
+    }
+
+    /// The same engine, with another word on components that media carry.
+    #[must_use]
+    pub fn with_carried(mut self, policy: CarriedPolicy) -> Engine {
+        self.carried = policy;
+        self
+    }
+
+    pub(super) fn carried(&self) -> &CarriedPolicy {
+        &self.carried
+    }
+
+    /// The component of a digest that the operator has in the plugin folder.
+    pub(super) fn kept(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let Some(folder) = &self.plugins else { return Ok(None) };
+        let of_digest = folder.list()?.into_iter().find(|kept| kept.description.digest == *digest);
+        Ok(of_digest.map(KeptPlugin::into_bytes))
+    }
+
+    pub(super) fn tell(&self, plugin: &Plugin, level: LogLevel, line: &str) {
+        (self.log)(&plugin.name, level, line);
     }
 
     /// Finds a component as an operator names it; see [`find`].
@@ -122,8 +148,10 @@ impl Engine {
                 "{} {} authenticates, and is known only from the medium",
                 manifest.name, manifest.version
             );
-            return Err(Error::new(ErrorKind::Refused, message)
-                .way_out("use a mover that has this version of it built in"));
+            return Err(Error::new(ErrorKind::Refused, message).way_out(format!(
+                "if you know who made it, trust it: --trust-component {}",
+                pin::show(&Digest(*blake3::hash(bytes).as_bytes()))
+            )));
         }
         let digest = Digest(*blake3::hash(bytes).as_bytes());
         let component = self.compile(bytes, &digest).map_err(|cause| {

@@ -10,6 +10,7 @@ mod engine;
 mod manifest;
 mod inspect;
 mod cache;
+mod carried;
 mod limits;
 mod bindings;
 mod guest;
@@ -25,6 +26,7 @@ mod find;
 
 pub use backtrace::Backtrace;
 pub use cache::CompiledCache;
+pub use carried::CarriedPolicy;
 pub use cutter::ComponentCutter;
 pub use engine::{Engine, LogLevel, LogSink, Plugin, Trust};
 pub use filter::{ComponentFilter, Direction};

@@ -11,7 +11,7 @@ use crate::ambient::{Random, SystemRandom};
 use crate::archive::{Chain, ChainStage, ChunkProvider, DecodeVerify, DecodedChunk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EpochKey, Keyring};
-use crate::plugin::{Engine, Plugin, Trust, builtin};
+use crate::plugin::{Engine, Plugin};
 use crate::store::ReadStore;
 
 /// What all readers of one session share: components loaded once, epochs opened once.
@@ -76,17 +76,13 @@ impl<'a> Decoding<'a> {
         Ok(header)
     }
 
-    /// The component of a digest: built in, or the one that the store carries. A carried one may
-    /// decode in its sandbox, but never authenticate.
+    /// The component of a digest: built in, the operator's, or the one that the store carries.
     pub(super) fn carried(&self, digest: &Digest) -> Result<Arc<Plugin>> {
         let mut plugins = self.plugins.lock().expect("no holder panics");
         if let Some(plugin) = plugins.get(digest) {
             return Ok(Arc::clone(plugin));
         }
-        let plugin = match builtin::find_digest(digest) {
-            Some(bytes) => self.engine.load(bytes, Trust::BuiltIn)?,
-            None => self.engine.load(&self.store.component(digest)?, Trust::Carried)?,
-        };
+        let plugin = self.engine.load_carried(digest, || self.store.component(digest))?;
         plugins.insert(*digest, Arc::clone(&plugin));
         Ok(plugin)
     }
