@@ -68,6 +68,9 @@ say "the examples and the templates of plugins"
 (cd plugins/examples && cargo build --locked --quiet --release --target wasm32-unknown-unknown)
 plugins/templates/check.sh
 
+say "every command of the book for plugin authors"
+tests/book.sh target/release/mover
+
 say "the committed components are what the sources make"
 target/release/plugin-build --check
 
