@@ -23,6 +23,8 @@ mod faults;
 mod snoop;
 // Components of other people, honest ones and hostile ones.
 mod components;
+// Hostile components through the host itself: every way to break out of what a call may do.
+mod containment;
 // What authors of components have: looked at, checked, run, tested, measured, built, kept, pinned.
 mod plugin;
 // Who can read a store, and who can only write.

@@ -237,6 +237,7 @@ impl Plugin {
             State::new(Arc::clone(&self.name), limits.memory_max, log, limits.log_lines_max);
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(limits.answer_length_max);
         store
     }
 
