@@ -21,8 +21,8 @@ use crate::net::{
 use crate::pipeline::Cancel;
 use crate::policy::SourcePolicy;
 use crate::session::{
-    self, ArchiveConfig, Decoding, Job, Observer, OneWay, PathFilter, Progress, RestoreConfig,
-    RouteConfig, Source, StageSpec, Watch, WriteAccess,
+    self, ArchiveConfig, Decoding, Job, Observer, OnSnoopFailure, OneWay, PathFilter, Progress,
+    RestoreConfig, RouteConfig, Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::SourceConfig;
 use crate::store::{ReadStore, WriteStore};
@@ -120,6 +120,7 @@ pub(super) fn run(
                 journals: Some(StateFolder::open(None, store.id())?.path().join("restores")),
                 fresh: false,
                 rate_max: None,
+                on_snoop_failure: OnSnoopFailure::default(),
                 workers: workers(None),
                 chunk_count_max: CHUNK_COUNT_MAX,
             };

@@ -46,6 +46,11 @@ pub(super) const ARCHIVE: &[Key] = &[
     key("one-file-system", Form::Flag, "do not cross into other file systems"),
     key("snoops", Form::Many(&Form::TextOr(STAGE)), "components that look; [\"none\"] for none"),
     key("hold-pool", Form::Text, "the pool of entries that a snoop holds"),
+    key(
+        "on-snoop-failure",
+        Form::OneOf(&["stop", "tag"]),
+        "when a snoop fails: the session stops, or what it missed is tagged unscanned",
+    ),
 ];
 
 pub(super) const RULE: &[Key] = &[
@@ -58,6 +63,11 @@ pub(super) const RULE: &[Key] = &[
     key("grouping", Form::OneOf(&["together", "apart"]), "whether small files share chunks"),
     key("pools", TEXTS, "where to; several are copies"),
     key("dedupe-with", TEXTS, "pools besides, whose blocks may be referred to"),
+    key(
+        "on-failure",
+        Form::OneOf(&["stop", "store"]),
+        "when a stage fails: the session stops, or the chunk is stored without the stages",
+    ),
 ];
 
 pub(super) const STAGE: &[Key] = &[

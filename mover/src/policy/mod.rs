@@ -32,7 +32,10 @@ pub use content::{HEAD_LENGTH, entropy};
 pub use explain::{Explained, ExplainedWay, PassedRule, RuleTotal, Total, Totals, compressed};
 pub use map::{Choice, ContentFacts, EntryFacts, Narrowed, Passed, StorageMap};
 pub use retention::Retention;
-pub use rules::{ArchivePolicy, Conditions, ENCRYPT, FramingText, Grouping, Rule, StageText};
+pub use rules::{
+    ArchivePolicy, Conditions, ENCRYPT, FramingText, Grouping, OnFailureText, OnSnoopFailureText,
+    Rule, StageText,
+};
 pub use schema::schema;
 pub use serve::{Policy, ServePolicy, SourcePolicy, SourceRights, StorePolicy, StoreRights};
 pub use template::TEMPLATE;

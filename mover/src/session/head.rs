@@ -12,6 +12,7 @@ use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
 use super::routing::Routing;
 use super::sink::StretchSink;
+use super::unscanned::UNSCANNED;
 use crate::archive::{DEDUPE_LENGTH_MIN, KnownBlocks, Needs, Packer, Part, Piece, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::DomainSecret;
@@ -245,9 +246,15 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             return Ok(verdicts);
         }
         for inspector in &mut self.parts.inspectors {
-            let answers = self.meters.snoop.busy(|| inspector.inspect(fresh, &ends))?;
+            let answers = self.meters.snoop.busy(|| inspector.inspect(fresh, &ends));
+            let answers = answers.map_err(|cause| match place_in(&self.window, &self.open) {
+                Some(place) => cause.during(format!("looking at {place}")),
+                None => cause,
+            })?;
             self.meters.snoop.moved(fresh.len(), 0);
             for ((verdict, findings), answer) in verdicts.iter_mut().zip(answers) {
+                self.report.unscanned +=
+                    u64::from(answer.findings.iter().any(|finding| finding.name == UNSCANNED));
                 *verdict = (*verdict).max(verdict_of(answer.action));
                 let room = format::limits::FINDING_COUNT_MAX - findings.len();
                 findings.extend(answer.findings.into_iter().take(room).map(|found| Finding {
@@ -271,7 +278,11 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let ends = self.window.cut_ends();
         let (cutter, cuts) = (&mut self.parts.cutter, &mut self.cuts);
         self.meters.dedupe.moved(window.len(), 0);
-        self.meters.dedupe.busy(|| cutter.cut(window, &ends, cuts))
+        let cut = self.meters.dedupe.busy(|| cutter.cut(window, &ends, cuts));
+        cut.map_err(|cause| match place_in(&self.window, &self.open) {
+            Some(place) => cause.during(format!("cutting {place}")),
+            None => cause,
+        })
     }
 
     /// The identities of the window's blocks; the data index is asked for all of them at once.
@@ -491,6 +502,20 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         };
         self.parts.packer.sink_mut().journal.push(&shown)
     }
+}
+
+/// The entries whose content is in a window, for a message: its first, and how many others.
+fn place_in(window: &Window, open: &Option<(u64, Box<Entry>)>) -> Option<String> {
+    let begun = window.parts.iter().filter_map(|part| match part {
+        Part::Begin { entry, .. } => Some(entry),
+        _ => None,
+    });
+    let mut entries = open.iter().map(|(_, entry)| entry).chain(begun);
+    let first = String::from_utf8_lossy(&entries.next()?.path).into_owned();
+    Some(match entries.count() {
+        0 => first,
+        others => format!("{first} and {others} more"),
+    })
 }
 
 fn verdict_of(action: Action) -> Verdict {
