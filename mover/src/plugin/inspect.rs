@@ -48,11 +48,11 @@ pub fn describe(bytes: &[u8]) -> Description {
 }
 
 /// Reads the manifest, and refuses what this host cannot or must not run, by name.
-pub(super) fn inspect(bytes: &[u8]) -> Result<Manifest> {
-    let description = describe(bytes);
-    match description.mistakes.into_iter().next() {
+pub(super) fn inspect(bytes: &[u8]) -> Result<(Manifest, Digest)> {
+    let Description { manifest, digest, mistakes, .. } = describe(bytes);
+    match mistakes.into_iter().next() {
         Some(mistake) => Err(mistake),
-        None => Ok(description.manifest.expect("without one there is a mistake")),
+        None => Ok((manifest.expect("without one there is a mistake"), digest)),
     }
 }
 
