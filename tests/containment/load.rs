@@ -34,7 +34,7 @@ fn in_text(text: &str) -> Vec<u8> {
 
 #[test]
 fn a_huge_manifest_is_refused_unread() {
-    within(50, || {
+    within(|| {
         let mut long = manifest("guest", "transform");
         long["config_schema"] = json!({ "description": "x".repeat(10 << 20) });
         refused_with(&with_manifest(long.to_string().as_bytes()), "at most 65536 may be");
@@ -83,13 +83,9 @@ fn a_manifest_in_an_inner_component_or_module_counts_for_nothing() {
 fn wasi_is_refused_by_name() {
     for name in ["wasi:cli/environment@0.2.0", "wasi:filesystem/types@0.2.3", "env", "my:own/thing"]
     {
-        let text = format!("(component (import \"{name}\" (instance)))");
-        if let Ok(bytes) = wat::parse_str(&text) {
-            let json = manifest("guest", "transform").to_string();
-            let error = refusal(&with_section(bytes, "mover:manifest", json.as_bytes()));
-            assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-            assert!(error.to_string().contains(name), "{error}");
-        }
+        let error = refusal(&in_text(&format!("(component (import \"{name}\" (instance)))")));
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.to_string().contains(name), "{error}");
     }
 }
 
@@ -131,8 +127,8 @@ fn an_export_of_another_shape_is_refused_when_it_is_opened() {
 }
 
 #[test]
-fn a_million_imports_or_exports_are_refused_quickly() {
-    within(300, || {
+fn a_hundred_thousand_imports_or_exports_are_refused_quickly() {
+    within(|| {
         let began = std::time::Instant::now();
         let mut text = String::from("(component");
         for place in 0..100_000 {

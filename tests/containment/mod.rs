@@ -73,13 +73,16 @@ fn peak_mebibytes() -> u64 {
     kibibytes >> 10
 }
 
-/// Bounds what the process may hold more at its peak than before; in MiB.
-fn within(mebibytes: u64, what: impl FnOnce()) {
+/// What all of this process may hold more at its peak, in MiB; other tests beside this one too.
+const MORE_MEBIBYTES_MAX: u64 = 400;
+
+/// Bounds the memory of the host while it does this.
+fn within(what: impl FnOnce()) {
     // Forget the peaks of tests that ran before in this process.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    std::fs::write("/proc/self/clear_refs", "5").expect("a process may forget its own peak");
     let before = peak_mebibytes();
     what();
     let more = peak_mebibytes().saturating_sub(before);
-    println!("{more} MiB more at the peak, {mebibytes} allowed");
-    assert!(more <= mebibytes, "{more} MiB more at the peak, {mebibytes} allowed");
+    println!("{more} MiB more at the peak");
+    assert!(more <= MORE_MEBIBYTES_MAX, "{more} MiB more at the peak");
 }

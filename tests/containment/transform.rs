@@ -75,7 +75,7 @@ fn memory_grows_to_the_limit_and_no_further() {
         (memory.fill (i32.const 65536) (i32.const 1) (i32.const 20000000))";
     let plugin = load(&Guest::transform().with("open", to_limit).build());
     plugin.transform("{}", &[]).expect("the limit itself is allowed");
-    within(200, || {
+    within(|| {
         let beyond =
             "(loop $again (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))";
         let error = encode_error(&Guest::transform().with("encode", beyond));
@@ -104,7 +104,7 @@ fn a_flood_is_stopped_at_the_output_limit_in_one_write_and_in_many() {
         (call $write (local.get $output) (i32.const 0) (i32.const 16777216))";
     let many = "(loop $again
         (call $write (local.get $output) (i32.const 0) (i32.const 100)) (br $again))";
-    within(100, || {
+    within(|| {
         for flood in [once, many] {
             let error = encode_error(&Guest::transform().with("encode", flood));
             assert_told(&error, "encode", "passed its output limit of 1047 bytes");
@@ -169,7 +169,7 @@ fn an_endless_flood_of_log_lines_passes_the_time_limit() {
 fn lines_of_the_log_are_short_and_cannot_steer_a_terminal() {
     let guest = Guest::transform().saying("\u{1b}[2Jred\r\nline\u{202e}turned\u{7}").with(
         "encode",
-        "(call $log (i32.const 1) (i32.const 2048) (i32.const 27))
+        "(call $log (i32.const 1) (i32.const 2048) (i32.const 23))
          (call $grow_to (i32.const 2097152))
          (memory.fill (i32.const 65536) (i32.const 120) (i32.const 1048576))
          (call $log (i32.const 1) (i32.const 65536) (i32.const 1048576))",
@@ -241,15 +241,15 @@ fn a_sink_of_an_earlier_call_cannot_be_used() {
 #[test]
 fn nothing_can_be_called_while_its_arguments_are_put_into_it() {
     let reenters = "(call $log (i32.const 1) (i32.const 0) (i32.const 1))";
-    let error = encode_error(&Guest::transform().with("realloc", reenters));
-    assert_told(&error, "encode", "cannot leave");
+    let error = open_error(&Guest::transform().with("realloc", reenters));
+    assert_told(&error, "open", "cannot leave");
 }
 
 #[test]
 fn an_allocator_that_points_outside_of_memory_is_a_trap() {
     let outside = "(return (i32.const 0x7fff0000))";
-    let error = encode_error(&Guest::transform().with("realloc", outside));
-    assert_told(&error, "encode", "trapped");
+    let error = open_error(&Guest::transform().with("realloc", outside));
+    assert_told(&error, "open", "trapped");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn a_start_function_that_traps_or_loops_is_told_as_open() {
 #[test]
 fn handles_without_end_are_refused() {
     let hoards = "(loop $again (drop (call $new (i32.const 1))) (br $again))";
-    within(100, || {
+    within(|| {
         let error = encode_error(&Guest::transform().with("encode", hoards));
         assert_told(&error, "encode", "");
     });
@@ -301,7 +301,7 @@ fn one_that_traps_at_a_chunk_serves_the_next_one() {
 fn another_instance_in_another_thread_never_notices() {
     let plugin = load(&Guest::transform().build());
     let hostile = load(&Guest::transform().with("encode", ENDLESS).build());
-    let bomb = load(&Guest::transform().with("encode", "(call $grow_to (i32.const -1))").build());
+    let bomb = load(&Guest::transform().with("encode", "(drop (memory.grow (i32.const 60000)))").build());
     std::thread::scope(|scope| {
         let calm = scope.spawn(|| {
             let mut codec = plugin.transform("{}", &[]).unwrap();

@@ -120,8 +120,7 @@ pub(super) fn run(
                 journals: Some(StateFolder::open(None, store.id())?.path().join("restores")),
                 fresh: false,
                 rate_max: None,
-                on_snoop_failure: OnSnoopFailure::default(),
-                workers: workers(None),
+                                workers: workers(None),
                 chunk_count_max: CHUNK_COUNT_MAX,
             };
             serde_json::to_value(session::restore(&ambient, &decoding, &footer, config, &watch)?)
@@ -152,6 +151,7 @@ fn archive_config(name: String, reread: bool) -> ArchiveConfig {
         router: Arc::new(OneWay),
         dedupe: stage("crc-dedupe"),
         snoops: vec![stage("snoop-type"), stage("snoop-yara")],
+        on_snoop_failure: OnSnoopFailure::default(),
         workers: workers(None),
         verify: DecodeVerify::Sample,
         fresh: false,

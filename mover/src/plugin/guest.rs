@@ -313,7 +313,8 @@ impl<B: Bindings> Guest<B> {
             Some(Trap::OutOfFuel) => "passed its time limit".to_owned(),
             Some(Trap::StackOverflow) => "passed its stack limit".to_owned(),
             Some(trap) => format!("trapped: {trap}"),
-            None => format!("trapped: {}", clean(&trap.to_string())),
+            // Around it stands where it happened, which is told below.
+            None => format!("trapped: {}", clean(&trap.root_cause().to_string())),
         };
         let mut error = Error::new(ErrorKind::Plugin, format!("{title} in {name} {cause}"))
             .way_out("archive without this component, or with another version of it");
