@@ -25,6 +25,10 @@ mod snoop;
 mod components;
 // What changes bytes before they are cut, and changes them back.
 mod filters;
+// Hostile components through the host itself: every way to break out of what a call may do.
+mod containment;
+// The contract's track 0.1, and what was compiled for it.
+mod golden;
 // What authors of components have: looked at, checked, run, tested, measured, built, kept, pinned.
 mod plugin;
 // Who can read a store, and who can only write.

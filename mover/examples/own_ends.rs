@@ -20,8 +20,8 @@ use mover::key::{DomainSecret, Keyring, StateFolder, unencrypted_group};
 use mover::pipeline::Cancel;
 use mover::plugin::{Engine, Limits};
 use mover::session::{
-    Ambient, ArchiveConfig, Job, Observer, OneWay, Progress, RouteConfig, Source, StageSpec, Watch,
-    WriteAccess, archive,
+    Ambient, ArchiveConfig, Job, Observer, OnSnoopFailure, OneWay, Progress, RouteConfig, Source,
+    StageSpec, Watch, WriteAccess, archive,
 };
 use mover::store::{
     ArchiveProof, ArchiveRecord, BlockPlace, ChunkPlace, Fault, ReadStore, SessionRecord,
@@ -271,6 +271,7 @@ fn main() -> std::result::Result<(), Box<dyn StdError>> {
         dedupe: stage("crc-dedupe"),
         filters: Vec::new(),
         snoops: vec![stage("snoop-type")],
+        on_snoop_failure: OnSnoopFailure::default(),
         workers: 2,
         verify: DecodeVerify::Sample,
         fresh: true,

@@ -72,6 +72,14 @@ impl Error {
         self
     }
 
+    /// The same failure, told of the thing that was worked on: kind and way out stay.
+    #[must_use]
+    pub fn during(self, doing: impl Into<String>) -> Error {
+        let way_out = self.way_out.clone();
+        let error = Error::new(self.kind, doing).because(self);
+        Error { way_out, ..error }
+    }
+
     /// Adds what the operator can do.
     #[must_use]
     pub fn way_out(mut self, way_out: impl Into<String>) -> Error {

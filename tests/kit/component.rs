@@ -260,7 +260,7 @@ pub(crate) fn save(folder: &Path, name: &str, bytes: &[u8]) -> std::path::PathBu
     path
 }
 
-fn manifest(name: &str, role: &str) -> Value {
+pub(crate) fn manifest(name: &str, role: &str) -> Value {
     json!({
         "name": name, "version": "1.0.0", "role": role, "contract": "0.1",
         "keyed": false, "authenticates": false, "sequential": false, "memory_max": 67_108_864,
@@ -269,7 +269,7 @@ fn manifest(name: &str, role: &str) -> Value {
 }
 
 /// Makes a component of a core module; a world is `package/world`.
-fn component(world: &str, module: &str) -> Vec<u8> {
+pub(crate) fn component(world: &str, module: &str) -> Vec<u8> {
     const WASI: &str = "package wasi:clocks@0.2.0;
                         interface monotonic-clock { now: func() -> u64; }";
     const HOSTILE: &str = "package tests:hostile;
@@ -296,7 +296,7 @@ fn component(world: &str, module: &str) -> Vec<u8> {
 }
 
 /// Appends a custom section.
-fn with_section(mut bytes: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
+pub(crate) fn with_section(mut bytes: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
     let mut content = Vec::new();
     put_leb(name.len(), &mut content);
     content.extend_from_slice(name.as_bytes());

@@ -2,6 +2,7 @@
 
 pub(crate) mod component;
 pub(crate) mod disk;
+pub(crate) mod guest;
 pub(crate) mod machine;
 pub(crate) mod proxy;
 pub(crate) mod random;

@@ -28,6 +28,16 @@ pub struct PlainChunk {
     pub needs: Vec<ChunkId>,
 }
 
+impl PlainChunk {
+    /// The chunk behind a chain that made `payload` of its bytes, and did so by `stages`.
+    pub fn encoded(self, stages: Vec<StageRecord>, payload: Buffer) -> EncodedChunk {
+        let PlainChunk { chunk, kind, route, plain, blocks, needs } = self;
+        let plain_length = length_of(&plain);
+        let footer = ChunkFooter { chunk, context: None, blocks, needs };
+        EncodedChunk { chunk, kind, route, plain_length, stages, payload, footer, failure: None }
+    }
+}
+
 /// A chunk behind its chain, ready for frames; the context comes from the framing.
 #[derive(Debug)]
 pub struct EncodedChunk {
@@ -45,6 +55,8 @@ pub struct EncodedChunk {
     pub payload: Buffer,
     /// Its block table and needs, for its footer.
     pub footer: ChunkFooter,
+    /// Why it is stored untransformed, by another route than it was packed for.
+    pub failure: Option<Error>,
 }
 
 /// Which encoded chunks are decoded again and compared before the plain bytes are let go.
@@ -64,8 +76,8 @@ const SAMPLE: u64 = 64;
 
 /// One stage with its instance of a component.
 pub struct ChainStage {
-    /// The component's name, for messages.
-    pub name: String,
+    /// The component's name and version, for messages.
+    pub title: String,
     /// The instance.
     pub transform: Box<dyn Transform>,
     /// Whether it takes a key, and so a nonce for each chunk.
@@ -103,16 +115,18 @@ impl Chain {
         Chain { epoch, stages, digests, random, verify, scratch, decoded }
     }
 
-    /// Encodes a chunk into `payload`, an empty buffer. The plain bytes are let go only when
-    /// [`DecodeVerify`] is satisfied.
-    pub fn encode(&mut self, plain: PlainChunk, mut payload: Buffer) -> Result<EncodedChunk> {
-        let (chunk, kind, route) = (plain.chunk, plain.kind, plain.route);
-        let records = self.encode_stages(&plain, &mut payload)?;
+    /// Encodes a chunk into `payload`, an empty buffer, and says what each stage did. It is done
+    /// only when [`DecodeVerify`] is satisfied.
+    pub fn encode(&mut self, plain: &PlainChunk, payload: &mut Buffer) -> Result<Vec<StageRecord>> {
+        let (chunk, kind) = (plain.chunk, plain.kind);
+        let records = self
+            .encode_stages(plain, payload)
+            .map_err(|cause| cause.during(format!("encoding {chunk}")))?;
         let plain_length = length_of(&plain.plain);
         if self.is_to_verify(chunk) {
             let mut decoded = std::mem::take(&mut self.decoded);
             let decoding =
-                self.decode_stages(chunk, kind, plain_length, &records, &payload, &mut decoded);
+                self.decode_stages(chunk, kind, plain_length, &records, payload, &mut decoded);
             let equal = decoded == **plain.plain;
             self.decoded = decoded;
             if decoding.is_err() || !equal {
@@ -128,8 +142,7 @@ impl Chain {
                 });
             }
         }
-        let footer = ChunkFooter { chunk, context: None, blocks: plain.blocks, needs: plain.needs };
-        Ok(EncodedChunk { chunk, kind, route, plain_length, stages: records, payload, footer })
+        Ok(records)
     }
 
     /// Decodes a stored chunk into `plain`.
@@ -155,6 +168,8 @@ impl Chain {
         payload: &mut Vec<u8>,
     ) -> Result<Vec<StageRecord>> {
         if self.stages.is_empty() {
+            // What another chain has left in it goes.
+            payload.clear();
             payload.extend_from_slice(&plain.plain);
         }
         let plain_length = length_of(&plain.plain);
@@ -221,7 +236,7 @@ impl Chain {
         let foreign = || self.stages.iter().filter(|stage| !stage.built_in);
         let any = foreign().next().is_none();
         let names = self.stages.iter().filter(|stage| any || !stage.built_in);
-        let names: Vec<_> = names.map(|stage| stage.name.as_str()).collect();
+        let names: Vec<_> = names.map(|stage| stage.title.as_str()).collect();
         format!("component {}", names.join(" or "))
     }
 

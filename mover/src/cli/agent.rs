@@ -21,8 +21,8 @@ use crate::net::{
 use crate::pipeline::Cancel;
 use crate::policy::SourcePolicy;
 use crate::session::{
-    self, ArchiveConfig, Decoding, Job, Observer, OneWay, PathFilter, Progress, RestoreConfig,
-    RouteConfig, Source, StageSpec, Watch, WriteAccess,
+    self, ArchiveConfig, Decoding, Job, Observer, OnSnoopFailure, OneWay, PathFilter, Progress,
+    RestoreConfig, RouteConfig, Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::SourceConfig;
 use crate::store::{ReadStore, WriteStore};
@@ -152,6 +152,7 @@ fn archive_config(name: String, reread: bool) -> ArchiveConfig {
         dedupe: stage("crc-dedupe"),
         filters: Vec::new(),
         snoops: vec![stage("snoop-type"), stage("snoop-yara")],
+        on_snoop_failure: OnSnoopFailure::default(),
         workers: workers(None),
         verify: DecodeVerify::Sample,
         fresh: false,

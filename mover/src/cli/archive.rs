@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use super::Outcome;
 use super::agent;
-use super::arguments::{Archive, FramingArgument, Global, VerifyArgument};
+use super::arguments::{
+    Archive, FramingArgument, Global, OnFailureArgument, OnSnoopFailureArgument, VerifyArgument,
+};
 use super::console::Console;
 use super::open::{access, ambient, cancel_on_signals, engine, has_passphrase, workers};
 use super::place::{Place, open_writer};
@@ -18,11 +20,11 @@ use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{StateFolder, default_writer};
 use crate::net::state_folder;
-use crate::policy::{ArchivePolicy, PathGlobs, Policy};
+use crate::policy::{ArchivePolicy, OnSnoopFailureText, PathGlobs, Policy};
 use crate::session::board::{self, Notice};
 use crate::session::{
-    self, ArchiveConfig, ArchiveReport, FilterConfig, Job, MappedRoutes, OneWay, Progress,
-    RouteConfig, Router, Source, StageSpec, Watch, WriteAccess,
+    self, ArchiveConfig, ArchiveReport, FilterConfig, Job, MappedRoutes, OnFailure, OnSnoopFailure,
+    OneWay, Progress, RouteConfig, Router, Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::{SourceConfig, raise_open_file_limit};
 use crate::store::{ReadStore, StoreConfig, remember_pools};
@@ -91,7 +93,8 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
         content = source(&command, None);
     };
     tell(&report, console)?;
-    let faults = report.faults > 0 || !report.behind.is_empty() || drives_failed;
+    let failed = report.untransformed_chunks + report.unscanned > 0;
+    let faults = report.faults > 0 || failed || !report.behind.is_empty() || drives_failed;
     Ok(Outcome { faults, refused: report.held + report.stopped > 0 })
 }
 
@@ -109,6 +112,12 @@ fn take_from(policy: &Policy, command: &mut Archive) {
     }
     command.exclude.extend(policy.archive.excludes());
     command.one_file_system |= one_file_system;
+    if command.on_snoop_failure.is_none() {
+        command.on_snoop_failure = policy.archive.on_snoop_failure.map(|text| match text {
+            OnSnoopFailureText::Stop => OnSnoopFailureArgument::Stop,
+            OnSnoopFailureText::Tag => OnSnoopFailureArgument::Tag,
+        });
+    }
     if command.snoop.is_empty() {
         command.snoop = snoops.iter().map(session::stage_of).collect();
     }
@@ -174,6 +183,10 @@ fn config(command: &Archive, policy: Option<&Policy>) -> Result<ArchiveConfig> {
             FramingArgument::Run => Framing::Run,
             FramingArgument::Both => Framing::Both,
         },
+        on_failure: match command.on_failure {
+            OnFailureArgument::Stop => OnFailure::Stop,
+            OnFailureArgument::Store => OnFailure::Store,
+        },
         ..RouteConfig::default()
     };
     let (routes, router): (_, Arc<dyn Router>) = match policy {
@@ -193,6 +206,10 @@ fn config(command: &Archive, policy: Option<&Policy>) -> Result<ArchiveConfig> {
         dedupe: command.dedupe.clone(),
         filters: filters(command, policy)?,
         snoops: or_default(&command.snoop, &["snoop-type", "snoop-yara"]),
+        on_snoop_failure: match command.on_snoop_failure {
+            Some(OnSnoopFailureArgument::Tag) => OnSnoopFailure::Tag,
+            Some(OnSnoopFailureArgument::Stop) | None => OnSnoopFailure::Stop,
+        },
         workers: workers(command.workers),
         verify: match command.verify {
             VerifyArgument::Always => DecodeVerify::Always,
@@ -304,6 +321,8 @@ fn tell(report: &ArchiveReport, console: &Console) -> Result<()> {
     for (count, what) in [
         (report.held, "held by a snoop: kept, and not shown or restored"),
         (report.stopped, "left out by a snoop"),
+        (report.unscanned, "not seen whole by a snoop that failed: tagged unscanned"),
+        (report.untransformed_chunks, "chunks stored without their stages, one of which failed"),
         (report.faults, "faults, each told above"),
     ] {
         if count > 0 {

@@ -122,6 +122,25 @@ pub(crate) enum FramingArgument {
     Both,
 }
 
+/// What becomes of a chunk that a stage fails at.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum OnFailureArgument {
+    /// The session stops
+    #[default]
+    Stop,
+    /// It is stored without the stages, but for encryption, and the session goes on
+    Store,
+}
+
+/// What becomes of entries that a snoop fails at.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum OnSnoopFailureArgument {
+    /// The session stops; the default
+    Stop,
+    /// They are tagged as unscanned, and the session goes on
+    Tag,
+}
+
 /// Which chunks are decoded again and compared.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum VerifyArgument {
@@ -220,6 +239,12 @@ pub(crate) struct Archive {
     /// Which chunks are decoded again and compared before their plain bytes are let go
     #[arg(long, value_enum, default_value_t)]
     pub(crate) verify: VerifyArgument,
+    /// When a stage fails at a chunk, and again in a fresh instance; a policy's rules have their own
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) on_failure: OnFailureArgument,
+    /// When a snoop fails at entries
+    #[arg(long, value_enum)]
+    pub(crate) on_snoop_failure: Option<OnSnoopFailureArgument>,
     /// Workers that compress and encrypt; by default one for each processor
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,

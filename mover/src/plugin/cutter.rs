@@ -78,6 +78,10 @@ impl ComponentCutter {
             if at > window.len() || ends.peek().is_some_and(|end| (*end as usize) < at) {
                 return Some("a block goes beyond the end of its entry");
             }
+            // A wrong one would be found by whoever restores, when it is too late.
+            if cut.crc != format::checksum(&window[at - length..at]) {
+                return Some("the CRC of a block is wrong");
+            }
         }
         if ends.peek().is_some() {
             return Some("an entry was not cut to its end");

@@ -69,13 +69,18 @@ pub struct Engine {
     carried: CarriedPolicy,
 }
 
+/// Handles of one instance.
+const HANDLE_COUNT_MAX: usize = 1024;
+
 fn config() -> Config {
     let mut config = Config::new();
     config
         // Components work on every byte of an archive; compiling is paid once and cached.
         .cranelift_opt_level(OptLevel::Speed)
         // Fuel bounds a call exactly and repeatably, and costs less than epochs on loops such as
-        // a compressor's: 7 % against 18 % in a first measurement.
+        // a compressor's: 7 % against 18 % in a first measurement. Copies and fills of memory take
+        // fuel by the byte (wasmtime's default costs), and calls of the host by `guest::charge`:
+        // without both, a loop around them would run for hours on the fuel of seconds.
         .consume_fuel(true)
         // 64 by 64 to 128 bits in one step: Poly1305 takes a third of the time.
         .wasm_wide_arithmetic(true)
@@ -85,10 +90,21 @@ fn config() -> Config {
         // No component needs them, and every feature that is off cannot be attacked.
         .wasm_memory64(false)
         .wasm_multi_memory(false)
-        // Deep recursion in a component ends long before the stack of a worker does.
+        // Deep recursion in a component ends long before the 2 MiB stack of a worker does.
         .max_wasm_stack(512 << 10);
-    // Left as they are: 4 GiB reservations with guard pages, so that bounds checks cost nothing;
-    // and on-demand allocation, since pooling pays for churn only and instances here live long.
+    // Left as they are:
+    // - `signals_based_traps`, 4 GiB reservations and guard pages: bounds checks cost nothing, and
+    //   explicit ones would cost a fifth to a half. What is reserved is not memory that is used.
+    // - On-demand allocation: pooling pays for churn only, and instances here live as long as their
+    //   worker. A fresh mapping for each holds nothing of another's keys.
+    // - Backtraces on: whoever writes a component needs to know where it trapped.
+    // - SIMD, bulk memory, reference types, multi-value, tail calls: part of the standard, and
+    //   compilers emit them unasked.
+    // - Threads, garbage collection, exceptions, stack switching, async: not compiled into this
+    //   binary (see the features in Cargo.toml), and so refused when a component is read.
+    // - The compiler's own limits on types, functions and nesting bound what a component may be;
+    //   its length is bounded by `inspect`. Time to compile is not: only the operator's own
+    //   components and those of media are compiled, once, and the result is kept.
     config
 }
 
@@ -142,7 +158,7 @@ impl Engine {
 
     /// Checks a component, and compiles it if that was not done before.
     pub fn load(&self, bytes: &[u8], trust: Trust) -> Result<Arc<Plugin>> {
-        let manifest = inspect(bytes)?;
+        let (manifest, digest) = inspect(bytes)?;
         if trust == Trust::Carried && manifest.authenticates {
             let message = format!(
                 "{} {} authenticates, and is known only from the medium",
@@ -153,7 +169,6 @@ impl Engine {
                 pin::show(&Digest(*blake3::hash(bytes).as_bytes()))
             )));
         }
-        let digest = Digest(*blake3::hash(bytes).as_bytes());
         let component = self.compile(bytes, &digest).map_err(|cause| {
             let message = format!("{} {} cannot be compiled", manifest.name, manifest.version);
             Error::new(ErrorKind::Plugin, message).because(format!("{cause:#}"))
@@ -265,6 +280,10 @@ impl Plugin {
             State::new(Arc::clone(&self.name), limits.memory_max, log, limits.log_lines_max);
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.meter);
+        // What a component returns is copied before it can be judged: its length is bounded first.
+        store.set_hostcall_fuel(limits.answer_length_max);
+        // Handles cost the host memory, and a component has a few: what it opened, and a sink.
+        store.set_max_component_handles(HANDLE_COUNT_MAX);
         store
     }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use wasmtime::component::{HasSelf, Linker, Resource, ResourceAny, ResourceType, WasmList};
+use wasmtime::component::{Linker, Resource, ResourceAny, ResourceType, WasmList, WasmStr};
 use wasmtime::{Store, StoreContextMut, Trap};
 
 use super::backtrace::Backtrace;
+use super::bindings::snoop::mover::plugin::log::Level;
 use super::engine::{LogLevel, LogSink, Plugin};
 use super::limits::Meter;
 use super::usage::Usage;
@@ -43,24 +44,33 @@ impl State {
             log_lines_dropped: 0,
         }
     }
-
-    fn write(&mut self, level: LogLevel, line: &str) {
-        if self.log_lines_left > 0 {
-            self.log_lines_left -= 1;
-            (self.log)(&self.plugin, level, &clean(line));
-        } else {
-            self.log_lines_dropped += 1;
-        }
-    }
 }
 
-/// Bytes of a message from a component that reach a person.
+/// Characters of a message from a component that reach a person.
 const MESSAGE_LENGTH_MAX: usize = 1024;
 
-/// A component's words, without control characters and not too many of them.
+/// A component's words, not too many of them, and without what would make a terminal or an eye
+/// read something else: control characters, and those that turn the direction of writing.
 pub(super) fn clean(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let kept = text.chars().take(MESSAGE_LENGTH_MAX);
-    kept.map(|c| if c.is_control() { ' ' } else { c }).collect()
+    kept.map(|c| if c.is_control() || turns(c) { ' ' } else { c }).collect()
+}
+
+/// Fuel of a call of the host: what such a call takes, in instructions of a component.
+const HOST_CALL_FUEL: u64 = 500;
+
+/// Takes fuel for a call of the host that looks at so many bytes. Without this, a loop around such
+/// a call would be bounded by what its own few instructions cost, and the host's work by nothing.
+fn charge(store: &mut StoreContextMut<'_, State>, length: usize) -> wasmtime::Result<()> {
+    let cost = HOST_CALL_FUEL.saturating_add(length as u64);
+    match store.get_fuel()?.checked_sub(cost) {
+        Some(left) => store.set_fuel(left),
+        None => {
+            store.set_fuel(0)?;
+            Err(Trap::OutOfFuel.into())
+        }
+    }
 }
 
 /// Links what this host offers: `log` and `output`.
@@ -73,6 +83,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             // Out of the store while the component's memory, which is in it too, is borrowed.
             let mut bytes = std::mem::take(&mut store.data_mut().output);
             let data = data.as_le_slice(&store);
+            let length = data.len();
             let fits = bytes.len().saturating_add(data.len()) <= store.data().output_max;
             if fits {
                 bytes.extend_from_slice(data);
@@ -80,26 +91,35 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             let state = store.data_mut();
             state.output = bytes;
             state.output_refused |= !fits;
-            if fits { Ok(()) } else { Err(wasmtime::Error::msg("output limit")) }
+            if fits {
+                charge(&mut store, length)
+            } else {
+                Err(wasmtime::Error::msg("output limit"))
+            }
         },
     )?;
-    super::bindings::snoop::mover::plugin::log::add_to_linker::<State, HasSelf<State>>(
-        linker,
-        |state| state,
+    linker.instance("mover:plugin/log@0.1.0")?.func_wrap(
+        "write",
+        |mut store: StoreContextMut<'_, State>, (level, line): (Level, WasmStr)| {
+            charge(&mut store, 0)?;
+            let state = store.data_mut();
+            if state.log_lines_left == 0 {
+                // Not even looked at: it stays in the component's memory.
+                state.log_lines_dropped += 1;
+                return Ok(());
+            }
+            state.log_lines_left -= 1;
+            let (log, plugin) = (Arc::clone(&state.log), Arc::clone(&state.plugin));
+            let level = match level {
+                Level::Debug => LogLevel::Debug,
+                Level::Info => LogLevel::Info,
+                Level::Warn => LogLevel::Warn,
+                Level::Error => LogLevel::Error,
+            };
+            log(&plugin, level, &clean(&line.to_str(&store)?));
+            Ok(())
+        },
     )
-}
-
-impl super::bindings::snoop::mover::plugin::log::Host for State {
-    fn write(&mut self, level: super::bindings::snoop::mover::plugin::log::Level, message: String) {
-        use super::bindings::snoop::mover::plugin::log::Level;
-        let level = match level {
-            Level::Debug => LogLevel::Debug,
-            Level::Info => LogLevel::Info,
-            Level::Warn => LogLevel::Warn,
-            Level::Error => LogLevel::Error,
-        };
-        self.write(level, &message);
-    }
 }
 
 /// What a component answers when it fails as the contract lets it.
@@ -112,6 +132,14 @@ pub(super) struct GuestError {
 pub(super) trait Bindings: Sized + Send + 'static {
     /// What `open` takes besides the configuration.
     type Arguments: Send;
+
+    /// The function that an instance with these arguments is made by.
+    fn opened_by(_arguments: &Self::Arguments) -> &'static str {
+        "open"
+    }
+
+    /// The instance is lost, with all that it has seen: makes the arguments those of another one.
+    fn lost(_arguments: &mut Self::Arguments) {}
 
     fn instantiate(store: &mut Store<State>, plugin: &Plugin) -> wasmtime::Result<Self>;
 
@@ -191,10 +219,10 @@ impl<B: Bindings> Guest<B> {
         });
         match opened {
             Ok((bindings, Ok(handle))) => Ok(Box::new(Live { store, bindings, handle })),
-            Ok((_, Err(error))) => Err(self.refused("open", error)),
+            Ok((_, Err(error))) => Err(self.refused(B::opened_by(&self.arguments), error)),
             Err(trap) => {
                 self.usage.traps += 1;
-                Err(self.trapped("open", &trap, store.data()))
+                Err(self.trapped(B::opened_by(&self.arguments), &trap, store.data()))
             }
         }
     }
@@ -248,8 +276,14 @@ impl<B: Bindings> Guest<B> {
                     return answer.map_err(|error| self.refused(name, error));
                 }
                 // The trapped instance is dropped here, with everything in it.
-                Err(_) if retries > 0 => retries -= 1,
-                Err(trap) => return Err(self.trapped(name, &trap, live.store.data())),
+                Err(_) if retries > 0 => {
+                    B::lost(&mut self.arguments);
+                    retries -= 1;
+                }
+                Err(trap) => {
+                    B::lost(&mut self.arguments);
+                    return Err(self.trapped(name, &trap, live.store.data()));
+                }
             }
         }
     }
@@ -263,6 +297,7 @@ impl<B: Bindings> Guest<B> {
     /// The component answered with something that the contract does not allow.
     pub(super) fn lied(&mut self, name: &str, what: impl fmt::Display) -> Error {
         self.live = None;
+        B::lost(&mut self.arguments);
         Error::new(ErrorKind::Plugin, format!("{} in {name}: {what}", self.plugin.title()))
     }
 
@@ -278,7 +313,8 @@ impl<B: Bindings> Guest<B> {
             Some(Trap::OutOfFuel) => "passed its time limit".to_owned(),
             Some(Trap::StackOverflow) => "passed its stack limit".to_owned(),
             Some(trap) => format!("trapped: {trap}"),
-            None => format!("trapped: {}", clean(&trap.to_string())),
+            // Around it stands where it happened, which is told below.
+            None => format!("trapped: {}", clean(&trap.root_cause().to_string())),
         };
         let mut error = Error::new(ErrorKind::Plugin, format!("{title} in {name} {cause}"))
             .way_out("archive without this component, or with another version of it");

@@ -48,11 +48,11 @@ pub fn describe(bytes: &[u8]) -> Description {
 }
 
 /// Reads the manifest, and refuses what this host cannot or must not run, by name.
-pub(super) fn inspect(bytes: &[u8]) -> Result<Manifest> {
-    let description = describe(bytes);
-    match description.mistakes.into_iter().next() {
+pub(super) fn inspect(bytes: &[u8]) -> Result<(Manifest, Digest)> {
+    let Description { manifest, digest, mistakes, .. } = describe(bytes);
+    match mistakes.into_iter().next() {
         Some(mistake) => Err(mistake),
-        None => Ok(description.manifest.expect("without one there is a mistake")),
+        None => Ok((manifest.expect("without one there is a mistake"), digest)),
     }
 }
 
@@ -67,7 +67,7 @@ impl Description {
         let malformed = |cause: wasmparser::BinaryReaderError| {
             Error::new(ErrorKind::Plugin, "it is not a WebAssembly component").because(cause)
         };
-        let mut manifest = None;
+        let mut manifests = Vec::new();
         let mut depth = 0usize;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload.map_err(malformed)? {
@@ -81,7 +81,7 @@ impl Description {
                 }
                 Payload::End(_) => depth -= 1,
                 Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {
-                    manifest = Some(section.data());
+                    manifests.push(section.data());
                 }
                 Payload::ComponentImportSection(section) if depth == 1 => {
                     for import in section {
@@ -101,12 +101,17 @@ impl Description {
         }
         // What a component must not have is said even where it says nothing of itself.
         self.judge_imports();
-        let section = manifest.ok_or_else(|| {
-            Error::new(ErrorKind::Plugin, format!("it has no section {SECTION}, its manifest"))
-                .way_out("build its project with `mover plugin build`, which writes one")
-        })?;
-        self.manifest = Some(Manifest::parse(section)?);
-        Ok(())
+        let message = match manifests[..] {
+            [section] => {
+                self.manifest = Some(Manifest::parse(section)?);
+                return Ok(());
+            }
+            [] => format!("it has no section {SECTION}, its manifest"),
+            // Another reader might take another one.
+            _ => "it has more than one manifest".to_owned(),
+        };
+        Err(Error::new(ErrorKind::Plugin, message)
+            .way_out("build its project with `mover plugin build`, which writes one"))
     }
 
     fn judge_imports(&mut self) {

@@ -18,6 +18,15 @@ impl Bindings for SnoopPlugin {
     /// A saved state to go on from.
     type Arguments = Option<Vec<u8>>;
 
+    fn opened_by(state: &Option<Vec<u8>>) -> &'static str {
+        if state.is_none() { "open" } else { "resume" }
+    }
+
+    fn lost(state: &mut Option<Vec<u8>>) {
+        // Where it stood is long behind: another one begins with what comes next.
+        *state = None;
+    }
+
     fn instantiate(store: &mut Store<State>, plugin: &Plugin) -> wasmtime::Result<Self> {
         SnoopPlugin::instantiate(store, &plugin.component, &plugin.linker)
     }

@@ -13,6 +13,9 @@ pub struct Limits {
     pub fuel_per_byte: u64,
     /// Log lines of one instance that reach the operator; the rest is counted.
     pub log_lines_max: u32,
+    /// Bytes that the host takes from an instance at once: what a call returns, or hands to the
+    /// log or the sink.
+    pub answer_length_max: usize,
     /// Bytes of a saved state.
     pub state_length_max: usize,
 }
@@ -26,6 +29,8 @@ impl Default for Limits {
             fuel_base: 2_000_000_000,
             fuel_per_byte: 20_000,
             log_lines_max: 64,
+            // The most that a filter may write of a window is 17 MiB.
+            answer_length_max: 32 << 20,
             state_length_max: 1 << 20,
         }
     }

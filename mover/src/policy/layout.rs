@@ -47,6 +47,11 @@ pub(super) const ARCHIVE: &[Key] = &[
     key("snoops", Form::Many(&Form::TextOr(STAGE)), "components that look; [\"none\"] for none"),
     key("filters", Form::Many(&Form::Table(FILTER)), "what changes bytes before they are cut"),
     key("hold-pool", Form::Text, "the pool of entries that a snoop holds"),
+    key(
+        "on-snoop-failure",
+        Form::OneOf(&["stop", "tag"]),
+        "when a snoop fails: the session stops, or what it missed is tagged unscanned",
+    ),
 ];
 
 pub(super) const FILTER: &[Key] = &[
@@ -67,6 +72,11 @@ pub(super) const RULE: &[Key] = &[
     key("grouping", Form::OneOf(&["together", "apart"]), "whether small files share chunks"),
     key("pools", TEXTS, "where to; several are copies"),
     key("dedupe-with", TEXTS, "pools besides, whose blocks may be referred to"),
+    key(
+        "on-failure",
+        Form::OneOf(&["stop", "store"]),
+        "when a stage fails: the session stops, or the chunk is stored without the stages",
+    ),
 ];
 
 pub(super) const STAGE: &[Key] = &[

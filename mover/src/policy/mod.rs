@@ -34,7 +34,8 @@ pub use globs::PathGlobs;
 pub use map::{Choice, ContentFacts, EntryFacts, Narrowed, Passed, StorageMap};
 pub use retention::Retention;
 pub use rules::{
-    ArchivePolicy, Conditions, ENCRYPT, FilterText, FramingText, Grouping, Rule, StageText,
+    ArchivePolicy, Conditions, ENCRYPT, FilterText, FramingText, Grouping, OnFailureText,
+    OnSnoopFailureText, Rule, StageText,
 };
 pub use schema::schema;
 pub use serve::{Policy, ServePolicy, SourcePolicy, SourceRights, StorePolicy, StoreRights};

@@ -32,6 +32,8 @@ pub struct ArchivePolicy {
     pub filters: Vec<FilterText>,
     /// The pool that held entries go to, where a snoop holds them before any of them is written.
     pub hold_pool: Option<Spanned<String>>,
+    /// What becomes of entries that a snoop fails at; none leaves it to the command line.
+    pub on_snoop_failure: Option<OnSnoopFailureText>,
 }
 
 impl ArchivePolicy {
@@ -171,6 +173,30 @@ pub struct Rule {
     /// Pools besides, whose blocks may be referred to, so that they are needed to restore.
     #[serde(default)]
     pub dedupe_with: Vec<Spanned<String>>,
+    /// What becomes of a chunk that a stage fails at.
+    #[serde(default)]
+    pub on_failure: OnFailureText,
+}
+
+/// What becomes of a chunk that a stage fails at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailureText {
+    /// The session stops.
+    #[default]
+    Stop,
+    /// The chunk is stored without the stages, but for encryption.
+    Store,
+}
+
+/// What becomes of entries that a snoop fails at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnSnoopFailureText {
+    /// The session stops.
+    Stop,
+    /// They are tagged as `unscanned`.
+    Tag,
 }
 
 /// Whether small files share chunks.

@@ -19,7 +19,7 @@ use super::journal::{Head as JournalHead, Job, JournalWriter, OpenEntry};
 use super::previous::{Parent, RecordWriter, Search};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
-use super::routes::{RouteConfig, Router};
+use super::routes::{OnSnoopFailure, RouteConfig, Router};
 use super::routing::Routing;
 use super::sink::{Domain, Pools, StoreBlocks, StretchSink};
 use super::stages::{Recipe, StageSpec, WorkerChains};
@@ -70,6 +70,8 @@ pub struct ArchiveConfig {
     pub snoops: Vec<StageSpec>,
     /// Filters, in the order in which they are applied.
     pub filters: Vec<FilterConfig>,
+    /// What becomes of entries that a snoop fails at.
+    pub on_snoop_failure: OnSnoopFailure,
     /// Workers of the parallel stretch.
     pub workers: usize,
     /// Which chunks are decoded again before their plain bytes are let go.
@@ -233,7 +235,7 @@ impl Run<'_> {
         let instances = Instances {
             chains,
             cutter: self.recipe.cutter()?,
-            inspectors: self.recipe.inspectors(&states)?,
+            inspectors: self.recipe.inspectors(&states, self.config.on_snoop_failure)?,
         };
         let before = writer.stored_length()?;
         let proof = beginning.proof;
@@ -357,7 +359,8 @@ impl Run<'_> {
             Source::Stdin { .. } => String::new(),
         };
         let map = router.fingerprint();
-        hasher.update(format!("{routes:?} {map} {rules} {filters:?}").as_bytes());
+        let snoops = self.config.on_snoop_failure;
+        hasher.update(format!("{routes:?} {map} {rules} {snoops:?} {filters:?}").as_bytes());
         *hasher.finalize().as_bytes()
     }
 
@@ -398,17 +401,20 @@ impl Run<'_> {
             move |plain: PlainChunk, payload: Buffer| chains.encode(plain, payload)
         });
         let (stretch, outputs) = Stretch::start(workers.collect(), &pools.encoded, stretch_meter);
-        let framed = |(at, route): (usize, &RouteConfig)| {
-            (route.framing, route.context(self.recipe.places(at)))
+        let framed = |(place, at): (usize, usize)| {
+            let route = &self.config.routes[at];
+            (route.framing, route.context(self.recipe.places(place)))
         };
         let frames = Frames {
             session: headers.session.session,
-            routes: self.config.routes.iter().enumerate().map(framed).collect(),
+            routes: self.recipe.routes().into_iter().enumerate().map(framed).collect(),
         };
         let tail_meter = Meter::new("store");
         let (first, told, journal) =
             (beginning.first, Arc::clone(&indexed), beginning.journal.file());
-        let mut tail = Tail::new(writer, frames, Arc::clone(&tail_meter), told, first, journal);
+        let observer = self.watch.observer;
+        let mut tail =
+            Tail::new(writer, frames, Arc::clone(&tail_meter), told, first, journal, observer);
         let plain = Arc::clone(&pools.plain);
         let sink = StretchSink { stretch, plain, indexed, journal: beginning.journal };
         let archive = headers.archive.archive;
@@ -458,6 +464,7 @@ impl Run<'_> {
         written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let Fed { mut report, needs, withheld, pages, roots, journal } = fed?;
         report.stages = all.iter().map(|meter| meter.read()).collect();
+        report.untransformed_chunks = tail.untransformed;
         let footer = ArchiveFooter {
             archive: headers.archive.archive,
             session: headers.session.session,

@@ -120,7 +120,7 @@ impl<'a> Decoding<'a> {
             let epoch = context.epoch;
             stages.push(ChainStage {
                 transform: open_transform(&plugin, entry, session, epoch, position, key.as_ref())?,
-                name: entry.name.clone(),
+                title: format!("{} {}", entry.name, entry.version),
                 keyed: entry.keyed,
                 built_in: true,
                 digests: (entry.digest, entry.config_digest),

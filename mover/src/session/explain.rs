@@ -4,7 +4,7 @@ use format::{EntryKind, Verdict};
 
 use super::archive::Watch;
 use super::mapped::{MappedRoutes, tags};
-use super::routes::Encryption;
+use super::routes::{Encryption, OnSnoopFailure};
 use super::stages::{Recipe, StageSpec};
 use super::walk::cancelled;
 use crate::error::Result;
@@ -29,7 +29,7 @@ pub fn explain(
     // Also refuses stages that cannot be loaded.
     let dedupe = StageSpec::new("crc-dedupe", "{}");
     let recipe = Recipe::load(engine, routes.routes(), &dedupe, snoops, &[], encrypted)?;
-    let mut inspectors = recipe.inspectors(&[])?;
+    let mut inspectors = recipe.inspectors(&[], OnSnoopFailure::Stop)?;
     let mut walker = Walker::open(source)?;
     let mut buffer = vec![0; PART_LENGTH];
     while let Some(found) = walker.next() {

@@ -12,6 +12,7 @@ use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
 use super::routing::Routing;
 use super::sink::StretchSink;
+use super::unscanned::UNSCANNED;
 use crate::archive::{DEDUPE_LENGTH_MIN, KnownBlocks, Needs, Packer, Part, Piece, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::DomainSecret;
@@ -65,13 +66,16 @@ impl Linked {
 /// What is said of an entry that was open when an earlier session was cut, and has changed since.
 const RESTARTED: &str = "restarted";
 
+/// The entry that is being packed: its number, itself, and which filters it went through.
+type BegunEntry = (u64, Box<Entry>, Options);
+
 pub(super) struct Head<'a, K> {
     parts: HeadParts<K>,
     meters: &'a HeadMeters,
     observer: &'a dyn Observer,
     progress: &'a Progress,
     pub(super) window: Window,
-    open: Option<(u64, Box<Entry>, Options)>,
+    open: Option<BegunEntry>,
     links: HashMap<u64, Linked>,
     /// What is said of the archive itself, until it is written.
     description: Option<Options>,
@@ -247,9 +251,15 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             return Ok(verdicts);
         }
         for inspector in &mut self.parts.inspectors {
-            let answers = self.meters.snoop.busy(|| inspector.inspect(fresh, &ends))?;
+            let answers = self.meters.snoop.busy(|| inspector.inspect(fresh, &ends));
+            let answers = answers.map_err(|cause| match place_in(&self.window, &self.open) {
+                Some(place) => cause.during(format!("looking at {place}")),
+                None => cause,
+            })?;
             self.meters.snoop.moved(fresh.len(), 0);
             for ((verdict, findings), answer) in verdicts.iter_mut().zip(answers) {
+                self.report.unscanned +=
+                    u64::from(answer.findings.iter().any(|finding| finding.name == UNSCANNED));
                 *verdict = (*verdict).max(verdict_of(answer.action));
                 let room = format::limits::FINDING_COUNT_MAX - findings.len();
                 findings.extend(answer.findings.into_iter().take(room).map(|found| Finding {
@@ -273,7 +283,11 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let ends = self.window.cut_ends();
         let (cutter, cuts) = (&mut self.parts.cutter, &mut self.cuts);
         self.meters.dedupe.moved(window.len(), 0);
-        self.meters.dedupe.busy(|| cutter.cut(window, &ends, cuts))
+        let cut = self.meters.dedupe.busy(|| cutter.cut(window, &ends, cuts));
+        cut.map_err(|cause| match place_in(&self.window, &self.open) {
+            Some(place) => cause.during(format!("cutting {place}")),
+            None => cause,
+        })
     }
 
     /// The identities of the window's blocks; the data index is asked for all of them at once.
@@ -490,6 +504,20 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let shown = IndexEntry { number, entry, extents, verdict, faulty, findings, options };
         self.parts.packer.sink_mut().journal.push(&shown)
     }
+}
+
+/// The entries whose content is in a window, for a message: its first, and how many others.
+fn place_in(window: &Window, open: &Option<BegunEntry>) -> Option<String> {
+    let begun = window.parts.iter().filter_map(|part| match part {
+        Part::Begin { entry, .. } => Some(entry),
+        _ => None,
+    });
+    let mut entries = open.iter().map(|(_, entry, _)| entry).chain(begun);
+    let first = String::from_utf8_lossy(&entries.next()?.path).into_owned();
+    Some(match entries.count() {
+        0 => first,
+        others => format!("{first} and {others} more"),
+    })
 }
 
 fn verdict_of(action: Action) -> Verdict {

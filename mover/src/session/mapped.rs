@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use format::{Entry, Finding, Framing, Timestamp, Verdict};
 
-use super::routes::{CIPHER, ContentSoFar, Encryption, EntryRouter, RouteConfig, Router};
+use super::routes::{
+    CIPHER, ContentSoFar, Encryption, EntryRouter, OnFailure, RouteConfig, Router,
+};
 use super::stages::{Pin, StageSpec};
 use crate::Result;
 use crate::plugin::builtin;
 use crate::policy::{
-    ContentFacts, ENCRYPT, EntryFacts, FramingText, Grouping, HEAD_LENGTH, Narrowed, Policy, Rule,
-    StageText, StorageMap,
+    ContentFacts, ENCRYPT, EntryFacts, FramingText, Grouping, HEAD_LENGTH, Narrowed, OnFailureText,
+    Policy, Rule, StageText, StorageMap,
 };
 
 /// A storage map with its routes: the first is that of what no rule takes, each rule has one, and
@@ -94,6 +96,10 @@ fn route_of(rule: &Rule) -> RouteConfig {
             FramingText::Both => Framing::Both,
         },
         apart: rule.grouping == Grouping::Apart,
+        on_failure: match rule.on_failure {
+            OnFailureText::Stop => OnFailure::Stop,
+            OnFailureText::Store => OnFailure::Store,
+        },
         dedupe_with: rule.dedupe_with.iter().map(|pool| pool.get_ref().clone()).collect(),
     }
 }

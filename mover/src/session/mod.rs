@@ -30,6 +30,7 @@ mod sink;
 mod stages;
 mod tail;
 mod throttle;
+mod unscanned;
 mod verify;
 mod walk;
 
@@ -49,6 +50,9 @@ pub use prune::{Decision, PruneConfig, PruneReport, prune};
 pub use report::{ArchiveReport, RestoreReport, VerifyReport};
 pub use restore::{RestoreConfig, restore};
 pub use retention::Keep;
-pub use routes::{CIPHER, ContentSoFar, Encryption, EntryRouter, OneWay, RouteConfig, Router};
+pub use routes::{
+    CIPHER, ContentSoFar, Encryption, EntryRouter, OnFailure, OnSnoopFailure, OneWay, RouteConfig,
+    Router,
+};
 pub use stages::{Pin, StageSpec};
 pub use verify::{VerifyConfig, verify};

@@ -35,6 +35,10 @@ pub struct ArchiveReport {
     pub stopped: u64,
     /// Faults, each told when it happened.
     pub faults: u64,
+    /// Chunks that were stored without their stages, since one of these failed.
+    pub untransformed_chunks: u64,
+    /// Entries of this session that a snoop has failed at; tagged as `unscanned`.
+    pub unscanned: u64,
     /// Pools whose copies are not complete, each with the reason.
     pub behind: Vec<(String, String)>,
     /// It goes on with an archive that an earlier session did not finish.

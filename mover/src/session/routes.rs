@@ -16,6 +16,27 @@ pub enum Encryption {
     Never,
 }
 
+/// What becomes of a chunk when a transform has failed at it, and failed again in a fresh instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The session stops.
+    #[default]
+    Stop,
+    /// The chunk is stored without the route's stages, encrypted all the same where the route
+    /// encrypts, and the session goes on.
+    Store,
+}
+
+/// What becomes of the entries that a snoop has failed at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSnoopFailure {
+    /// The session stops.
+    #[default]
+    Stop,
+    /// They are tagged as `unscanned`, and the session goes on.
+    Tag,
+}
+
 /// One way through the pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteConfig {
@@ -33,6 +54,8 @@ pub struct RouteConfig {
     pub apart: bool,
     /// Pools besides its own, whose blocks may be referred to.
     pub dedupe_with: Vec<String>,
+    /// What becomes of a chunk that a stage fails at.
+    pub on_failure: OnFailure,
 }
 
 /// The name of the store's cipher where a chain places it.
@@ -49,6 +72,7 @@ impl Default for RouteConfig {
             framing: Framing::Each,
             apart: false,
             dedupe_with: Vec::new(),
+            on_failure: OnFailure::default(),
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use format::{ComponentEntry, Digest, Epoch, Role, SessionId};
 
 use super::filters::{Filter, FilterConfig};
-use super::routes::RouteConfig;
+use super::routes::{OnFailure, OnSnoopFailure, RouteConfig};
+use super::unscanned::Unscanned;
 use crate::ambient::Random;
 use crate::archive::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
 use crate::buffer::Buffer;
@@ -110,13 +111,7 @@ impl LoadedStage {
         }
         let bytes = found.bytes;
         let plugin = engine.load(&bytes, trust).map_err(|cause| {
-            let hint = cause.hint().map(str::to_owned);
-            let message = format!("component {} cannot be used", spec.component);
-            let error = Error::new(cause.kind(), message).because(cause);
-            match hint {
-                Some(hint) => error.way_out(hint),
-                None => error,
-            }
+            cause.during(format!("component {} cannot be used", spec.component))
         })?;
         if plugin.role() != role {
             let message = format!(
@@ -149,8 +144,11 @@ impl LoadedStage {
 pub(super) struct Recipe {
     /// Transforms of all routes, each once; first in the table, so that places are positions.
     transforms: Vec<LoadedStage>,
-    /// Places of the chain of each route, in the order of encoding.
+    /// Places of the chain of each route, in the order of encoding; behind those of the routes that
+    /// were asked for come those of their fallbacks.
     chains: Vec<Vec<u16>>,
+    /// By route: the one that a chunk takes which a stage has failed at.
+    fallbacks: Vec<Option<u16>>,
     pub(super) dedupe: LoadedStage,
     pub(super) snoops: Vec<LoadedStage>,
     pub(super) filters: Vec<Filter>,
@@ -190,6 +188,16 @@ impl Recipe {
             }
             chains.push(chain);
         }
+        let mut fallbacks = Vec::new();
+        for (at, route) in routes.iter().enumerate() {
+            let is_keyed = |place: &&u16| transforms[usize::from(**place)].plugin.manifest().keyed;
+            let chain: Vec<u16> = chains[at].iter().filter(is_keyed).copied().collect();
+            let wanted = route.on_failure == OnFailure::Store && chain != chains[at];
+            fallbacks.push(wanted.then(|| u16::try_from(chains.len()).expect("a policy is short")));
+            if wanted {
+                chains.push(chain);
+            }
+        }
         let keyed = |stage: &&LoadedStage| stage.plugin.manifest().keyed;
         if let (false, Some(stage)) = (encrypted, transforms.iter().find(keyed)) {
             let name = &stage.plugin.manifest().name;
@@ -205,6 +213,7 @@ impl Recipe {
             filters: filters.collect::<Result<_>>()?,
             transforms,
             chains,
+            fallbacks,
             dedupe: LoadedStage::load(engine, dedupe, Role::Dedupe)?,
             snoops: snoops.collect::<Result<_>>()?,
         })
@@ -226,6 +235,14 @@ impl Recipe {
         self.chains[route].clone()
     }
 
+    /// All routes that chunks may take: those that were asked for, and their fallbacks, each with
+    /// the place of the one that it is in all but its chain.
+    pub(super) fn routes(&self) -> Vec<usize> {
+        let fallbacks = self.fallbacks.iter().enumerate();
+        let fallbacks = fallbacks.filter(|(_, fallback)| fallback.is_some()).map(|(at, _)| at);
+        (0..self.fallbacks.len()).chain(fallbacks).collect()
+    }
+
     /// Whether a route's chain has a stage that takes a key.
     pub(super) fn is_sealed(&self, route: usize) -> bool {
         let keyed = |place: &u16| self.transforms[usize::from(*place)].plugin.manifest().keyed;
@@ -238,13 +255,24 @@ impl Recipe {
     }
 
     /// One inspector for each snoop; they go on from `states` where there are any.
-    pub(super) fn inspectors(&self, states: &[Vec<u8>]) -> Result<Vec<Box<dyn Inspector>>> {
+    pub(super) fn inspectors(
+        &self,
+        states: &[Vec<u8>],
+        on_failure: OnSnoopFailure,
+    ) -> Result<Vec<Box<dyn Inspector>>> {
         let inspector = |(at, snoop): (usize, &LoadedStage)| -> Result<Box<dyn Inspector>> {
             let (plugin, config) = (&snoop.plugin, &snoop.config);
-            Ok(Box::new(match states.get(at) {
-                Some(state) => plugin.resume_inspector(config, state.clone())?,
-                None => plugin.inspector(config)?,
-            }))
+            let open = |state: Option<&[u8]>| -> Result<Box<dyn Inspector>> {
+                Ok(Box::new(match state {
+                    Some(state) => plugin.resume_inspector(config, state.to_vec())?,
+                    None => plugin.inspector(config)?,
+                }))
+            };
+            let state = states.get(at).map(Vec::as_slice);
+            match on_failure {
+                OnSnoopFailure::Stop => open(state),
+                OnSnoopFailure::Tag => Ok(Box::new(Unscanned::open(state, open)?)),
+            }
         };
         self.snoops.iter().enumerate().map(inspector).collect()
     }
@@ -271,7 +299,7 @@ impl Recipe {
                     open_transform(&stage.plugin, &entry, session, epoch.number, position, key)?;
                 Ok(ChainStage {
                     transform,
-                    name: entry.name,
+                    title: format!("{} {}", entry.name, entry.version),
                     keyed: entry.keyed,
                     built_in: stage.built_in,
                     digests: (entry.digest, entry.config_digest),
@@ -281,7 +309,7 @@ impl Recipe {
             chains.push(Chain::new(epoch.number, stages, Arc::clone(random), verify));
             of_routes.push(chains.len() - 1);
         }
-        Ok(WorkerChains { chains, of_routes })
+        Ok(WorkerChains { chains, of_routes, fallbacks: self.fallbacks.clone() })
     }
 }
 
@@ -289,12 +317,29 @@ impl Recipe {
 pub(super) struct WorkerChains {
     chains: Vec<Chain>,
     of_routes: Vec<usize>,
+    fallbacks: Vec<Option<u16>>,
 }
 
 impl WorkerChains {
-    pub(super) fn encode(&mut self, plain: PlainChunk, payload: Buffer) -> Result<EncodedChunk> {
-        let chain = self.of_routes[usize::from(plain.route)];
-        self.chains[chain].encode(plain, payload)
+    /// Encodes a chunk by the chain of its route, or by that of its fallback, where it has one.
+    pub(super) fn encode(
+        &mut self,
+        mut plain: PlainChunk,
+        mut payload: Buffer,
+    ) -> Result<EncodedChunk> {
+        let route = usize::from(plain.route);
+        let failure = match self.chain(route).encode(&plain, &mut payload) {
+            Ok(stages) => return Ok(plain.encoded(stages, payload)),
+            Err(failure) => failure,
+        };
+        let Some(fallback) = self.fallbacks[route] else { return Err(failure) };
+        plain.route = fallback;
+        let stages = self.chain(usize::from(fallback)).encode(&plain, &mut payload)?;
+        Ok(EncodedChunk { failure: Some(failure), ..plain.encoded(stages, payload) })
+    }
+
+    fn chain(&mut self, route: usize) -> &mut Chain {
+        &mut self.chains[self.of_routes[route]]
     }
 }
 

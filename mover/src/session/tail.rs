@@ -11,7 +11,7 @@ use format::{
     RunChunk, RunFooter, RunHeader, SessionId,
 };
 
-use super::progress::Progress;
+use super::progress::{Observer, Progress};
 use crate::archive::EncodedChunk;
 use crate::error::Result;
 use crate::pipeline::{Meter, Resequencer, Sequenced};
@@ -30,8 +30,7 @@ pub(super) struct Frames {
 impl Frames {
     /// The index goes to every pool that holds something of the archive, so that each of them can
     /// be read without the others; the home pool is the first.
-    fn index_context(&self, used: &BTreeSet<u16>) -> Context {
-        let mut context = self.routes[0].1.clone();
+    fn index_context(&self, mut context: Context, used: &BTreeSet<u16>) -> Context {
         let pools = |route: &u16| self.routes[usize::from(*route)].1.pools();
         let elsewhere: BTreeSet<&str> = used.iter().flat_map(pools).collect();
         if !elsewhere.is_empty() {
@@ -64,7 +63,13 @@ pub(super) struct Tail<'a> {
     journal: Arc<File>,
     /// Chunks that were durable when the journal was synced last.
     durable: u64,
+    observer: &'a dyn Observer,
+    /// Chunks that were stored without their stages, since one of these failed.
+    pub(super) untransformed: u64,
 }
+
+/// Of so many of them the reason is told; a component that fails always would fail a million times.
+const FAILURE_NOTES_MAX: u64 = 5;
 
 impl<'a> Tail<'a> {
     /// `indexed` is told which data chunks the data index has, from `first` on. `journal` is made
@@ -76,11 +81,24 @@ impl<'a> Tail<'a> {
         indexed: Arc<AtomicU64>,
         first: u64,
         journal: Arc<File>,
+        observer: &'a dyn Observer,
     ) -> Tail<'a> {
         // An earlier session may have taken any of them.
         let used =
             (0..).zip(&frames.routes).map(|(route, _)| route).filter(|_| first > 0).collect();
-        Tail { writer, frames, used, run: None, meter, indexed, first, journal, durable: 0 }
+        Tail {
+            writer,
+            frames,
+            used,
+            run: None,
+            meter,
+            indexed,
+            first,
+            journal,
+            durable: 0,
+            observer,
+            untransformed: 0,
+        }
     }
 
     /// Takes all chunks until there are no more: first the data, then the index.
@@ -109,9 +127,16 @@ impl<'a> Tail<'a> {
         let (framing, context) = self.frames.routes[usize::from(chunk.route)].clone();
         let context = match chunk.kind {
             ChunkKind::Data => context,
-            _ => self.frames.index_context(&self.used),
+            _ => self.frames.index_context(context, &self.used),
         };
         self.used.insert(chunk.route);
+        if let Some(failure) = &chunk.failure {
+            self.untransformed += 1;
+            if self.untransformed <= FAILURE_NOTES_MAX {
+                let what = "it is stored without its stages";
+                self.observer.note(&format!("{failure}; {what}"));
+            }
+        }
         let place = match framing {
             Framing::Each | Framing::Both => ContextPlace::Here(context.clone()),
             // A run is of one stream, and an index is short.

@@ -10,6 +10,7 @@ use super::head::Head;
 use super::journal::OpenEntry;
 use super::progress::Progress;
 use super::throttle::Throttle;
+use super::unscanned::UNSCANNED;
 use crate::archive::{KnownBlocks, Part, Piece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Cancel, Meter};
@@ -94,6 +95,8 @@ fn is_same(previous: &IndexEntry, entry: &Entry) -> bool {
         && was.inode == entry.inode
         && !previous.faulty
         && previous.verdict < Verdict::Stop
+        // What a snoop failed at is shown to it again.
+        && !previous.findings.iter().any(|finding| finding.name == UNSCANNED)
 }
 
 fn nanoseconds(time: Timestamp) -> i128 {
