@@ -30,12 +30,17 @@ fn contract(folder: &Path) -> BTreeMap<String, String> {
     let (package, _) = resolve.push_dir(folder).expect("it can be read");
     let mut printer = WitPrinter::default();
     printer.emit_docs(false).print(&resolve, package, &[]).expect("it can be printed");
-    let text = String::from(printer.output);
-    let mut parts = BTreeMap::new();
-    for part in text.split("\n\n") {
-        let name = part.lines().find(|line| line.ends_with('{')).unwrap_or(part);
-        parts.insert(name.trim_end_matches(" {").to_owned(), part.trim().to_owned());
+    let (mut parts, mut name) = (BTreeMap::<String, String>::new(), String::new());
+    for line in printer.output.to_string().lines() {
+        // Interfaces and worlds begin in the first column, and all that is in them does not.
+        if let Some(begun) = line.strip_suffix(" {").filter(|begun| !begun.starts_with(' ')) {
+            begun.clone_into(&mut name);
+        }
+        let part = parts.entry(name.clone()).or_default();
+        part.push_str(line.trim_end());
+        part.push('\n');
     }
+    parts.iter_mut().for_each(|(_, text)| *text = text.trim_end().to_owned());
     parts
 }
 

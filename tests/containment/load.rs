@@ -127,17 +127,17 @@ fn an_export_of_another_shape_is_refused_when_it_is_opened() {
 }
 
 #[test]
-fn a_hundred_thousand_imports_or_exports_are_refused_quickly() {
+fn five_thousand_imports_or_exports_are_refused_quickly() {
     within(|| {
         let began = std::time::Instant::now();
         let mut text = String::from("(component");
-        for place in 0..100_000 {
+        for place in 0..5_000 {
             write!(text, "(import \"a:b/c{place}\" (instance))").expect("to memory");
         }
         text.push(')');
         refused_with(&in_text(&text), "more than 64 imports or exports");
         let mut text = String::from("(component (instance $i)");
-        for place in 0..100_000 {
+        for place in 0..5_000 {
             write!(text, "(export \"a:b/c{place}\" (instance $i))").expect("to memory");
         }
         text.push(')');

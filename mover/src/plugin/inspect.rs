@@ -3,6 +3,7 @@
 use format::{Digest, Role};
 use wasmparser::{ComponentExternalKind, Parser, Payload};
 
+use super::guest::clean;
 use super::manifest::{CONTRACT, Manifest, SECTION};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -65,7 +66,8 @@ impl Description {
                 .way_out("build it with optimisation, and without debug information"));
         }
         let malformed = |cause: wasmparser::BinaryReaderError| {
-            Error::new(ErrorKind::Plugin, "it is not a WebAssembly component").because(cause)
+            let message = "it is not a WebAssembly component";
+            Error::new(ErrorKind::Plugin, message).because(clean(&cause.to_string()))
         };
         let mut manifests = Vec::new();
         let mut depth = 0usize;
