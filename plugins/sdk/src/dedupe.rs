@@ -1,7 +1,7 @@
 //! The role dedupe: cuts data into blocks by their content.
 
 use crate::bindings::dedupe::exports::mover::plugin::dedupe as contract;
-use crate::bindings::dedupe::mover::plugin::types;
+use crate::bindings::shared::mover::plugin::types;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use mover_plugin_shared::crc::crc32c;

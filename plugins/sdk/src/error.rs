@@ -1,6 +1,6 @@
 //! Expected failures: what a plugin may answer instead of a result.
 
-use crate::bindings;
+use crate::bindings::shared::mover::plugin::types;
 use std::fmt::{self, Display};
 
 /// What went wrong; the host decides by it.
@@ -83,26 +83,20 @@ impl<E: std::error::Error> From<E> for Error {
     }
 }
 
-macro_rules! into_contract {
-    ($($role:ident)*) => {$(
-        impl From<Error> for bindings::$role::mover::plugin::types::Error {
-            fn from(error: Error) -> Self {
-                use bindings::$role::mover::plugin::types::ErrorKind as Kind;
-                let kind = match error.kind {
-                    ErrorKind::Config => Kind::InvalidConfig,
-                    ErrorKind::Corrupt => Kind::CorruptInput,
-                    ErrorKind::Authentication => Kind::AuthenticationFailed,
-                    ErrorKind::Unsupported => Kind::Unsupported,
-                    ErrorKind::Limit => Kind::LimitExceeded,
-                    ErrorKind::Other => Kind::Other,
-                };
-                Self { kind, message: error.message }
-            }
-        }
-    )*};
+impl From<Error> for types::Error {
+    fn from(error: Error) -> Self {
+        use types::ErrorKind as Kind;
+        let kind = match error.kind {
+            ErrorKind::Config => Kind::InvalidConfig,
+            ErrorKind::Corrupt => Kind::CorruptInput,
+            ErrorKind::Authentication => Kind::AuthenticationFailed,
+            ErrorKind::Unsupported => Kind::Unsupported,
+            ErrorKind::Limit => Kind::LimitExceeded,
+            ErrorKind::Other => Kind::Other,
+        };
+        Self { kind, message: error.message }
+    }
 }
-
-into_contract!(transform snoop dedupe filter);
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
 //! The role filter: changes an entry's bytes, and changes them back.
 
 use crate::bindings::filter::exports::mover::plugin::filter as contract;
-use crate::bindings::filter::mover::plugin::output::Sink;
-use crate::bindings::filter::mover::plugin::types;
+use crate::bindings::shared::mover::plugin::output::Sink;
+use crate::bindings::shared::mover::plugin::types;
 use crate::config::{self, Config};
 use crate::error::Result;
 use crate::output::Output;

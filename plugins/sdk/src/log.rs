@@ -3,14 +3,13 @@
 //! The host takes 64 lines of 1024 characters from an instance and drops the rest. Never write
 //! what an entry holds: the log is not encrypted. In tests, lines go to standard error.
 
-pub use crate::bindings::transform::mover::plugin::log::Level;
+pub use crate::bindings::shared::mover::plugin::log::Level;
 
 /// Writes one line; the macros [`debug!`](crate::debug), [`info!`](crate::info),
 /// [`warn!`](crate::warn) and [`error!`](crate::error) are shorter.
 pub fn write(level: Level, line: &str) {
-    // The import is the same for every role.
     #[cfg(target_arch = "wasm32")]
-    crate::bindings::transform::mover::plugin::log::write(level, line);
+    crate::bindings::shared::mover::plugin::log::write(level, line);
     #[cfg(not(target_arch = "wasm32"))]
     eprintln!("{level:?}: {line}");
 }

@@ -1,8 +1,8 @@
 //! The role transform: encodes and decodes chunks.
 
+use crate::bindings::shared::mover::plugin::output::Sink;
+use crate::bindings::shared::mover::plugin::types;
 use crate::bindings::transform::exports::mover::plugin::transform as contract;
-use crate::bindings::transform::mover::plugin::output::Sink;
-use crate::bindings::transform::mover::plugin::types;
 use crate::config::{self, Config};
 use crate::error::Result;
 use crate::output::Output;

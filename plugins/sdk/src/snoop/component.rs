@@ -1,8 +1,8 @@
 //! A snoop behind the contract.
 
 use super::{Action, Finding, Snoop, Verdict, inspect, resume, save};
+use crate::bindings::shared::mover::plugin::types;
 use crate::bindings::snoop::exports::mover::plugin::snoop as contract;
-use crate::bindings::snoop::mover::plugin::types;
 use crate::config;
 use std::cell::RefCell;
 use std::marker::PhantomData;
