@@ -100,6 +100,18 @@ fn a_policy_says_whose_bytes_a_filter_changes_and_a_tape_alone_gives_them_back()
 }
 
 #[test]
+fn a_hole_goes_through_a_filter_in_little_memory() {
+    let (machine, store, source, filter) = prepare(Behaviour::Honest, false);
+    let sparse = std::fs::File::create(source.join("sparse")).expect("a file");
+    sparse.set_len(1 << 30).expect("a hole");
+    let archive = args!["archive", source, "--to", store, "--name", "a", "--filter", filter];
+    let (done, kibibytes) = machine.run_measured(archive);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(kibibytes < 300 << 10, "{kibibytes} KiB at the peak");
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+}
+
+#[test]
 fn a_filtered_file_that_was_interrupted_is_read_anew() {
     let (machine, store, source, filter) = prepare(Behaviour::Honest, false);
     tree::random_file(&source.join("zz-large"), 78, 24 << 20);

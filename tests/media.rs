@@ -78,6 +78,44 @@ fn an_archive_spans_three_cartridges_of_a_library() {
 }
 
 #[test]
+fn what_slow_drives_wrote_in_turns_they_read_at_once() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    let fill = |first: u64| {
+        for number in first..first + 24 {
+            tree::random_file(&source.join(format!("file-{number:02}")), number, 1_500_000);
+        }
+    };
+    fill(0);
+    let tapes = folder("tape", "[\"A1\", \"A2\", \"A3\"]", "1G");
+    let file = policy(&machine, &format!("{tapes}streams = 2\n{TO_TAPE}"));
+    let archive = args!["archive", "--policy", file];
+    let machine = machine.variable("FAILPOINTS", "tape-writing=sleep(60)");
+    machine.ok(archive.clone());
+    let plan = machine.json(args!["restore", store, "a", "--plan"]);
+    let volumes = plan.lines_of("plan")[0]["volumes"].as_array().expect("a list").clone();
+    let tapes: Vec<_> = volumes.iter().filter(|volume| volume["kind"] == "tape").collect();
+    // In turns, and yet neither has to be read before all else.
+    assert_eq!(tapes.len(), 2, "{volumes:?}");
+    assert!(tapes.iter().all(|volume| volume["staged"] == false), "{volumes:?}");
+    let into = machine.path("back");
+    let done = machine.json(args!["restore", store, "a", "--into", into]);
+    assert_same(&source, &into);
+    assert!(passes(&done).iter().all(|(_, count)| *count == 1), "{done:?}");
+
+    // A kill in the middle may leave gaps in the order of chunks, on either of them.
+    fill(24);
+    let mut child = machine.spawn(archive.clone());
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    assert!(child.try_wait().expect("a child").is_none(), "it still writes");
+    child.kill().expect("a kill");
+    drop(machine::wait(child));
+    machine.ok(archive);
+    assert_same(&source, &machine.restore(&store, "latest", "again"));
+    machine.ok(args!["verify", store, "--read"]);
+}
+
+#[test]
 fn killed_while_it_writes_to_a_tape_it_goes_on() {
     let tgt = Tgt::library(3, 64);
     let (machine, store) = Machine::with_open_store();

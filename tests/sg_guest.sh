@@ -27,7 +27,7 @@ export LD_LIBRARY_PATH="$work/qemu/$lib:$work/qemu/lib/x86_64-linux-gnu" QEMU_MO
 
 # The guest: busybox, the modules of SCSI, mover, and what mover is linked with.
 root="$work/root"
-rm -rf "$root" "$media"/* && mkdir -p "$root"/{bin,dev,proc,sys,tmp,lib64,modules,etc} "$media"
+rm -rf "$root" "$media"/* && mkdir -p "$root"/{bin,dev,proc,sys,tmp,lib64,modules} "$media"
 cp "$work/qemu/bin/busybox" "$root/bin/busybox"
 modules=$(echo "$work"/qemu/lib/modules/*)
 for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci \
@@ -104,7 +104,6 @@ chmod +x "$root/init"
 port=13271 control=91
 export TGT_IPC_SOCKET="$work/ipc"
 rm -f "$work"/ipc*
-tgtd() { env -u LD_LIBRARY_PATH tgtd "$@"; }
 admin() { env -u LD_LIBRARY_PATH tgtadm -C $control --lld iscsi "$@"; }
 unit() { admin --mode logicalunit --op new --tid 1 --lun "$@"; }
 set_unit() { admin --mode logicalunit --op update --tid 1 --lun "$1" --params "$2"; }

@@ -161,6 +161,43 @@ fn more_memories_tables_or_instances_than_a_component_takes_are_refused() {
     assert!(error.to_string().len() < 4096, "{error}");
 }
 
+/// Two parts with memories of their own, one of which hands a list to the other.
+#[test]
+fn a_component_that_is_composed_of_others_is_no_reason_to_panic() {
+    let memory = r#"(memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))"#;
+    let text = format!(
+        r#"(component
+        (component $taker
+          (core module $m {memory} (func (export "take") (param i32 i32)))
+          (core instance $i (instantiate $m))
+          (func (export "take") (param "bytes" (list u8))
+            (canon lift (core func $i "take")
+              (memory (core memory $i "memory"))
+              (realloc (core func $i "realloc")))))
+        (component $giver
+          (import "take" (func $take (param "bytes" (list u8))))
+          (core module $memory {memory})
+          (core instance $memory (instantiate $memory))
+          (core func $lowered (canon lower (func $take) (memory (core memory $memory "memory"))))
+          (core module $m
+            (import "" "take" (func $take (param i32 i32)))
+            (func (export "give") (call $take (i32.const 0) (i32.const 8))))
+          (core instance $i (instantiate $m
+            (with "" (instance (export "take" (func $lowered))))))
+          (func (export "give") (canon lift (core func $i "give"))))
+        (instance $taker (instantiate $taker))
+        (instance $giver (instantiate $giver (with "take" (func $taker "take"))))
+        (instance $role (export "give" (func $giver "give")))
+        (export "mover:plugin/transform@0.1.0" (instance $role)))"#
+    );
+    let error = match engine().0.load(&in_text(&text), Trust::Operator) {
+        Err(error) => error,
+        Ok(plugin) => plugin.transform("{}", &[]).err().expect("it is no codec"),
+    };
+    assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
+}
+
 #[test]
 fn a_core_module_a_fragment_and_nonsense_are_no_components() {
     let whole = Guest::transform().build();

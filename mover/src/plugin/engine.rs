@@ -168,7 +168,7 @@ impl Engine {
             );
             return Err(Error::new(ErrorKind::Refused, message).way_out(format!(
                 "if you know who made it, trust it: --trust-component {}",
-                pin::show(&Digest(*blake3::hash(bytes).as_bytes()))
+                pin::show(&digest)
             )));
         }
         let component = self.compile(bytes, &digest).map_err(|cause| {

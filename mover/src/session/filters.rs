@@ -107,6 +107,8 @@ pub(super) struct Filtered<'r> {
     ready: Vec<u8>,
     given: usize,
     offset: u64,
+    /// Bytes of the hole that is being read as zeros.
+    hole: u64,
     is_over: bool,
     /// What went wrong with a filter, rather than with reading.
     pub(super) failure: Option<Error>,
@@ -152,6 +154,7 @@ impl<'r> Filtered<'r> {
             ready: Vec::new(),
             given: 0,
             offset: 0,
+            hole: 0,
             is_over: false,
             failure: None,
         })
@@ -160,7 +163,10 @@ impl<'r> Filtered<'r> {
     /// The next bytes, as a reader of files gives them.
     pub(super) fn next(&mut self, room: &mut [u8]) -> Result<source::Piece> {
         while self.given == self.ready.len() && !self.is_over {
-            let piece = (self.read)(&mut self.buffer)?;
+            let piece = match self.hole {
+                0 => (self.read)(&mut self.buffer)?,
+                length => source::Piece::Hole { offset: 0, length },
+            };
             self.fill(piece).inspect_err(|error| {
                 self.failure = Some(Error::new(error.kind(), error.to_string()));
             })?;
@@ -181,18 +187,12 @@ impl<'r> Filtered<'r> {
         self.ready.clear();
         match piece {
             source::Piece::Data { length, .. } => self.through(length),
-            source::Piece::Hole { mut length, .. } => {
-                let mut all = Vec::new();
-                while length > 0 {
-                    let zeros = length.min(READ_LENGTH as u64);
-                    let zeros = usize::try_from(zeros).expect("a small number");
-                    self.buffer[..zeros].fill(0);
-                    self.through(zeros)?;
-                    all.append(&mut self.ready);
-                    length -= zeros as u64;
-                }
-                self.ready = all;
-                Ok(())
+            source::Piece::Hole { length, .. } => {
+                let zeros = length.min(READ_LENGTH as u64);
+                self.hole = length - zeros;
+                let zeros = usize::try_from(zeros).expect("a small number");
+                self.buffer[..zeros].fill(0);
+                self.through(zeros)
             }
             source::Piece::End => {
                 self.apply.finish(&mut self.ready)?;

@@ -5,8 +5,12 @@ use std::sync::{Arc, Mutex};
 use super::drive::LoadedDrive;
 use super::drives::Drive;
 use super::storage::TapeStorage;
+use crate::failpoint::reach;
 use crate::media::{AppendFile, ReadFile, Room, Storage};
 use crate::{Error, ErrorKind, Result};
+
+/// The fail point in front of each write to a drive.
+const WRITING: &str = "tape-writing";
 
 /// A volume on a cartridge.
 pub(super) struct TapeFile {
@@ -77,7 +81,10 @@ impl AppendFile for TapeFile {
 
     fn write(&mut self, bytes: &[u8]) -> Result<Room> {
         let records = self.records;
-        let room = self.with(|loaded| loaded.append(records, bytes))?;
+        let room = self.with(|loaded| {
+            reach(WRITING)?;
+            loaded.append(records, bytes)
+        })?;
         self.records += bytes.len() as u64 / self.record_length();
         Ok(room)
     }
