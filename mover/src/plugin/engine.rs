@@ -81,7 +81,9 @@ fn config() -> Config {
         .cranelift_nan_canonicalization(true)
         // No component needs them, and every feature that is off cannot be attacked.
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        // On, though no component uses it: wasmtime joins the parts of a composed component with
+        // modules of its own that do, and panics where they are not valid.
+        .wasm_multi_memory(true)
         // Deep recursion in a component ends long before the stack of a worker does.
         .max_wasm_stack(512 << 10);
     // Left as they are: 4 GiB reservations with guard pages, so that bounds checks cost nothing;

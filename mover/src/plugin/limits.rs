@@ -5,7 +5,7 @@ use wasmtime::ResourceLimiter;
 /// The bounds of every instance and every call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of linear memory of one instance.
+    /// Bytes of linear memory of one instance, all its memories together.
     pub memory_max: usize,
     /// Fuel of a call, whatever its input: about as many instructions.
     pub fuel_base: u64,
@@ -39,8 +39,9 @@ impl Limits {
     }
 }
 
-/// Core instances, tables and memories that componentising a plugin makes: a few, for shims.
-const INSTANCE_COUNT_MAX: usize = 16;
+/// Core instances, tables and memories that componentising a plugin makes: a few, for shims. An
+/// interpreter with its libraries is linked of many: Python's takes more than 16.
+const INSTANCE_COUNT_MAX: usize = 64;
 const TABLE_COUNT_MAX: usize = 8;
 const MEMORY_COUNT_MAX: usize = 2;
 const TABLE_ELEMENT_COUNT_MAX: usize = 100_000;
@@ -49,7 +50,9 @@ const TABLE_ELEMENT_COUNT_MAX: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Meter {
     memory_max: usize,
-    /// The largest that a linear memory ever was.
+    /// Bytes of all linear memories of the instance.
+    memory: usize,
+    /// The most that they ever were.
     pub(super) peak: usize,
     /// The reason why growing was refused, for a message that says more than the trap does.
     pub(super) refused: bool,
@@ -57,19 +60,21 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(memory_max: usize) -> Meter {
-        Meter { memory_max, peak: 0, refused: false }
+        Meter { memory_max, memory: 0, peak: 0, refused: false }
     }
 }
 
 impl ResourceLimiter for Meter {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired <= self.memory_max {
-            self.peak = self.peak.max(desired);
+        let memory = self.memory - current + desired;
+        if memory <= self.memory_max {
+            self.memory = memory;
+            self.peak = self.peak.max(memory);
             return Ok(true);
         }
         // A trap, not a failed growth: guests turn that into a trap that says nothing.
