@@ -77,12 +77,27 @@ pub enum Language {
     /// Rust, for all roles
     #[default]
     Rust,
+    /// JavaScript, for snoop and transform: second tier, slow
+    Js,
+    /// Python, for snoop and transform: second tier, slow
+    Python,
 }
 
 impl Language {
     fn folder(self) -> &'static str {
         match self {
             Language::Rust => "rust",
+            Language::Js => "js",
+            Language::Python => "python",
+        }
+    }
+
+    /// The command that runs a new project's own tests.
+    pub fn test_command(self) -> &'static str {
+        match self {
+            Language::Rust => "cargo test",
+            Language::Js => "node --test",
+            Language::Python => "python3 -m unittest discover tests",
         }
     }
 }
@@ -95,6 +110,13 @@ pub fn new_project(
     language: Language,
 ) -> Result<Vec<String>> {
     check_name(name)?;
+    let parts = ["common", role_name(role)].map(|part| format!("{}/{part}", language.folder()));
+    if TEMPLATES.get_dir(&parts[1]).is_none() {
+        let message =
+            format!("there is no project of a {} in {}", role_name(role), language.folder());
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .way_out("write it in Rust, or a snoop or a transform in this language"));
+    }
     match fs::read_dir(folder).map(|mut files| files.next().is_none()) {
         Ok(false) => {
             let message = format!("{} is not empty", folder.display());
@@ -106,9 +128,8 @@ pub fn new_project(
         Err(cause) => return Err(Error::io("reading", folder, cause)),
     }
     let mut written = Vec::new();
-    for part in ["common", role_name(role)] {
-        let path = format!("{}/{part}", language.folder());
-        let template = TEMPLATES.get_dir(&path).expect("there is a template for every role");
+    for path in parts {
+        let template = TEMPLATES.get_dir(&path).expect("every language has what is common");
         for (path, bytes) in files(template) {
             let path = path.strip_suffix(".in").unwrap_or(&path).to_owned();
             let text = std::str::from_utf8(bytes).expect("templates are text");
@@ -207,6 +228,35 @@ mod tests {
             assert!(folder.path().join("vendor/mover-plugin/src/lib.rs").is_file());
             let error = new_project(folder.path(), "log-thing", role, Language::Rust).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Exists);
+        }
+    }
+
+    #[test]
+    fn a_project_of_the_second_tier_has_all_that_its_build_reads() {
+        for (language, needed) in [
+            (Language::Js, ["package.json", "kit/build.js", "kit/ROLE.js", "src/plugin.js"]),
+            (
+                Language::Python,
+                ["pyproject.toml", "requirements.txt", "kit/ROLE.py", "src/plugin.py"],
+            ),
+        ] {
+            for role in [Role::Snoop, Role::Transform] {
+                let folder = tempfile::tempdir().unwrap();
+                let written = new_project(folder.path(), "log-thing", role, language).unwrap();
+                for needed in needed.iter().chain(&["manifest.json", "README.md", ".gitignore"]) {
+                    let needed = needed.replace("ROLE", role_name(role));
+                    assert!(written.contains(&needed), "{needed}: {written:?}");
+                }
+                for path in &written {
+                    let text = fs::read_to_string(folder.path().join(path)).unwrap();
+                    assert!(!text.contains("{{"), "{path}");
+                }
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let into = folder.path().join("new");
+            let error = new_project(&into, "log-thing", Role::Dedupe, language).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(!into.exists());
         }
     }
 
