@@ -77,6 +77,8 @@ pub enum Language {
     /// Rust, for all roles
     #[default]
     Rust,
+    /// C, for transform
+    C,
     /// JavaScript, for snoop and transform: second tier, slow
     Js,
     /// Python, for snoop and transform: second tier, slow
@@ -87,6 +89,7 @@ impl Language {
     fn folder(self) -> &'static str {
         match self {
             Language::Rust => "rust",
+            Language::C => "c",
             Language::Js => "js",
             Language::Python => "python",
         }
@@ -96,6 +99,7 @@ impl Language {
     pub fn test_command(self) -> &'static str {
         match self {
             Language::Rust => "cargo test",
+            Language::C => "cc tests/plugin.c src/plugin.c -o plugin-test && ./plugin-test",
             Language::Js => "node --test",
             Language::Python => "python3 -m unittest discover tests",
         }
@@ -114,8 +118,9 @@ pub fn new_project(
     if TEMPLATES.get_dir(&parts[1]).is_none() {
         let message =
             format!("there is no project of a {} in {}", role_name(role), language.folder());
-        return Err(Error::new(ErrorKind::Unsupported, message)
-            .way_out("write it in Rust, or a snoop or a transform in this language"));
+        return Err(Error::new(ErrorKind::Unsupported, message).way_out(
+            "write it in Rust; in C there are transforms, in JavaScript and Python snoops, too",
+        ));
     }
     match fs::read_dir(folder).map(|mut files| files.next().is_none()) {
         Ok(false) => {
@@ -132,8 +137,11 @@ pub fn new_project(
         let template = TEMPLATES.get_dir(&path).expect("every language has what is common");
         for (path, bytes) in files(template) {
             let path = path.strip_suffix(".in").unwrap_or(&path).to_owned();
-            let text = std::str::from_utf8(bytes).expect("templates are text");
-            write(folder, &path, fill(text, name).as_bytes())?;
+            match std::str::from_utf8(bytes) {
+                Ok(text) => write(folder, &path, fill(text, name).as_bytes())?,
+                // An object file of the bindings.
+                Err(_) => write(folder, &path, bytes)?,
+            }
             written.push(path);
         }
     }
@@ -229,6 +237,16 @@ mod tests {
             let error = new_project(folder.path(), "log-thing", role, Language::Rust).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Exists);
         }
+    }
+
+    #[test]
+    fn a_project_in_c_has_its_bindings_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        new_project(folder.path(), "log-thing", Role::Transform, Language::C).unwrap();
+        let object = "kit/transform_plugin_component_type.o";
+        let shipped = TEMPLATES.get_file(format!("c/transform/{object}")).unwrap().contents();
+        assert!(fs::read(folder.path().join(object)).unwrap() == shipped);
+        assert!(folder.path().join("src/component.c").is_file());
     }
 
     #[test]

@@ -31,6 +31,7 @@ Examples:
 
 A folder with a Cargo.toml is built by cargo for wasm32-unknown-unknown. The manifest is what the
 SDK's export! put there, or else manifest.json beside Cargo.toml.
+A folder with C in src and a manifest.json is built by clang and wasm-ld, or by $CC.
 A folder with a package.json (npm and node) or a pyproject.toml (python3 with venv) becomes a
 component of the second tier, in which an interpreter runs the plugin; the first build downloads it.")]
     Build {

@@ -1,6 +1,7 @@
 //! The project of a plugin author: what it is written in, and how it becomes a component.
 
 mod cargo;
+mod clang;
 mod interpreted;
 mod node;
 mod python;
@@ -17,6 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum ProjectKind {
     /// Rust: a folder with a `Cargo.toml`.
     Cargo,
+    /// C: a folder with C in `src`, and none of the other files.
+    Clang,
     /// JavaScript: a folder with a `package.json`.
     Node,
     /// Python: a folder with a `pyproject.toml`.
@@ -61,9 +64,13 @@ impl ProjectKind {
         if let Some((_, kind)) = known.iter().find(|(file, _)| folder.join(file).is_file()) {
             return Ok(*kind);
         }
+        if folder.join("manifest.json").is_file() && clang::has_sources(folder) {
+            return Ok(ProjectKind::Clang);
+        }
         let message = format!("{} is no project of a plugin", folder.display());
         Err(Error::new(ErrorKind::Missing, message).way_out(
-            "go to a folder with a Cargo.toml, package.json or pyproject.toml, or make one with \
+            "go to a folder with a Cargo.toml, package.json or pyproject.toml, or with C in src \
+             and a manifest.json, or make one with \
              `mover plugin new`",
         ))
     }
@@ -71,6 +78,7 @@ impl ProjectKind {
     fn build(self, folder: &Path) -> Result<Built> {
         match self {
             ProjectKind::Cargo => cargo::build(folder),
+            ProjectKind::Clang => clang::build(folder),
             ProjectKind::Node => node::build(folder),
             ProjectKind::Python => python::build(folder),
         }
