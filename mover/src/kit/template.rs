@@ -77,12 +77,31 @@ pub enum Language {
     /// Rust, for all roles
     #[default]
     Rust,
+    /// C, for transform
+    C,
+    /// JavaScript, for snoop and transform: second tier, slow
+    Js,
+    /// Python, for snoop and transform: second tier, slow
+    Python,
 }
 
 impl Language {
     fn folder(self) -> &'static str {
         match self {
             Language::Rust => "rust",
+            Language::C => "c",
+            Language::Js => "js",
+            Language::Python => "python",
+        }
+    }
+
+    /// The command that runs a new project's own tests.
+    pub fn test_command(self) -> &'static str {
+        match self {
+            Language::Rust => "cargo test",
+            Language::C => "cc tests/plugin.c src/plugin.c -o plugin-test && ./plugin-test",
+            Language::Js => "node --test",
+            Language::Python => "python3 -m unittest discover tests",
         }
     }
 }
@@ -95,6 +114,14 @@ pub fn new_project(
     language: Language,
 ) -> Result<Vec<String>> {
     check_name(name)?;
+    let parts = ["common", role_name(role)].map(|part| format!("{}/{part}", language.folder()));
+    if TEMPLATES.get_dir(&parts[1]).is_none() {
+        let message =
+            format!("there is no project of a {} in {}", role_name(role), language.folder());
+        return Err(Error::new(ErrorKind::Unsupported, message).way_out(
+            "write it in Rust; in C there are transforms, in JavaScript and Python snoops, too",
+        ));
+    }
     match fs::read_dir(folder).map(|mut files| files.next().is_none()) {
         Ok(false) => {
             let message = format!("{} is not empty", folder.display());
@@ -106,13 +133,15 @@ pub fn new_project(
         Err(cause) => return Err(Error::io("reading", folder, cause)),
     }
     let mut written = Vec::new();
-    for part in ["common", role_name(role)] {
-        let path = format!("{}/{part}", language.folder());
-        let template = TEMPLATES.get_dir(&path).expect("there is a template for every role");
+    for path in parts {
+        let template = TEMPLATES.get_dir(&path).expect("every language has what is common");
         for (path, bytes) in files(template) {
             let path = path.strip_suffix(".in").unwrap_or(&path).to_owned();
-            let text = std::str::from_utf8(bytes).expect("templates are text");
-            write(folder, &path, fill(text, name).as_bytes())?;
+            match std::str::from_utf8(bytes) {
+                Ok(text) => write(folder, &path, fill(text, name).as_bytes())?,
+                // An object file of the bindings.
+                Err(_) => write(folder, &path, bytes)?,
+            }
             written.push(path);
         }
     }
@@ -207,6 +236,45 @@ mod tests {
             assert!(folder.path().join("vendor/mover-plugin/src/lib.rs").is_file());
             let error = new_project(folder.path(), "log-thing", role, Language::Rust).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Exists);
+        }
+    }
+
+    #[test]
+    fn a_project_in_c_has_its_bindings_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        new_project(folder.path(), "log-thing", Role::Transform, Language::C).unwrap();
+        let object = "kit/transform_plugin_component_type.o";
+        let shipped = TEMPLATES.get_file(format!("c/transform/{object}")).unwrap().contents();
+        assert!(fs::read(folder.path().join(object)).unwrap() == shipped);
+        assert!(folder.path().join("src/component.c").is_file());
+    }
+
+    #[test]
+    fn a_project_of_the_second_tier_has_all_that_its_build_reads() {
+        for (language, needed) in [
+            (Language::Js, ["package.json", "kit/build.js", "kit/ROLE.js", "src/plugin.js"]),
+            (
+                Language::Python,
+                ["pyproject.toml", "requirements.txt", "kit/ROLE.py", "src/plugin.py"],
+            ),
+        ] {
+            for role in [Role::Snoop, Role::Transform] {
+                let folder = tempfile::tempdir().unwrap();
+                let written = new_project(folder.path(), "log-thing", role, language).unwrap();
+                for needed in needed.iter().chain(&["manifest.json", "README.md", ".gitignore"]) {
+                    let needed = needed.replace("ROLE", role_name(role));
+                    assert!(written.contains(&needed), "{needed}: {written:?}");
+                }
+                for path in &written {
+                    let text = fs::read_to_string(folder.path().join(path)).unwrap();
+                    assert!(!text.contains("{{"), "{path}");
+                }
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let into = folder.path().join("new");
+            let error = new_project(&into, "log-thing", Role::Dedupe, language).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(!into.exists());
         }
     }
 

@@ -45,10 +45,11 @@ impl Limits {
 }
 
 /// Core instances, tables and memories that componentising a plugin makes: a few, for shims. An
-/// interpreter with its libraries is linked of many: Python's takes more than 16.
+/// interpreter with its libraries is linked of many: Python's takes more than 16 instances, that
+/// of JavaScript a memory for each module that stands for a part of WASI.
 const INSTANCE_COUNT_MAX: usize = 64;
 const TABLE_COUNT_MAX: usize = 8;
-const MEMORY_COUNT_MAX: usize = 2;
+const MEMORY_COUNT_MAX: usize = 8;
 const TABLE_ELEMENT_COUNT_MAX: usize = 100_000;
 
 /// Counts what an instance has, and says no.

@@ -35,6 +35,9 @@ pub struct Manifest {
     /// Its chunks depend on each other; not offered yet.
     #[serde(default)]
     pub sequential: bool,
+    /// An interpreter runs it: of the second tier, for prototypes and for data that is small.
+    #[serde(default)]
+    pub interpreted: bool,
     /// Bytes of linear memory that it takes, at most.
     #[serde(default)]
     pub memory_max: u64,

@@ -23,14 +23,23 @@ pub fn component(module: &[u8], manifest: &Value) -> Result<Vec<u8>> {
         .context("read the core module")?
         .encode()
         .context("make a component of the core module")?;
+    append_manifest(&mut bytes, manifest)?;
+    Ok(bytes)
+}
+
+/// Puts a manifest at the outermost level of a component that other tools made.
+pub fn append_manifest(component: &mut Vec<u8>, manifest: &Value) -> Result<()> {
+    if !Parser::is_component(component) {
+        bail!("it is not a component");
+    }
     let mut manifest = manifest.clone();
     // The order must not depend on the features that serde_json happens to be built with.
     manifest.sort_all_objects();
     let data = serde_json::to_vec(&manifest)?;
     let section =
         CustomSection { name: Cow::Borrowed(MANIFEST_SECTION), data: Cow::Borrowed(&data) };
-    section.append_to_component(&mut bytes);
-    Ok(bytes)
+    section.append_to_component(component);
+    Ok(())
 }
 
 /// Takes the manifest out of a core module that carries it, and gives the module without it.
@@ -96,6 +105,8 @@ mod tests {
         assert!(take_manifest(b"nonsense").is_err());
         assert!(complete(&mut json!([]), "1").is_err());
         assert!(component(b"nonsense", &json!({})).is_err());
+        assert!(append_manifest(&mut module(&[]), &json!({})).is_err());
+        assert!(append_manifest(&mut Vec::new(), &json!({})).is_err());
     }
 
     #[test]

@@ -30,7 +30,10 @@ Examples:
   mover plugin build ~/src/mine -o mine.wasm
 
 A folder with a Cargo.toml is built by cargo for wasm32-unknown-unknown. The manifest is what the
-SDK's export! put there, or else manifest.json beside Cargo.toml.")]
+SDK's export! put there, or else manifest.json beside Cargo.toml.
+A folder with C in src and a manifest.json is built by clang and wasm-ld, or by $CC.
+A folder with a package.json (npm and node) or a pyproject.toml (python3 with venv) becomes a
+component of the second tier, in which an interpreter runs the plugin; the first build downloads it.")]
     Build {
         /// The project
         #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
@@ -176,7 +179,8 @@ pub(crate) enum RoleArgument {
 #[command(after_help = "\
 Examples:
   mover plugin new my-filter --role filter
-  mover plugin new my-scanner --role snoop --into ~/src/scanner")]
+  mover plugin new my-scanner --role snoop --into ~/src/scanner
+  mover plugin new my-finder --role snoop --lang python     second tier: slow, for prototypes")]
 pub(crate) struct New {
     /// Its name: lower-case words with - between
     pub(crate) name: String,

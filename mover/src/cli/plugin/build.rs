@@ -29,7 +29,8 @@ pub(super) fn new(command: &New, console: &Console) -> Result<Outcome> {
     for file in &files {
         console.line(&format!("  {file}"))?;
     }
-    console.line(&format!("next: cd {shown} && cargo test && mover plugin build"))?;
+    let test = lang.test_command();
+    console.line(&format!("next: cd {shown} && {test} && mover plugin build"))?;
     console.document("project", json!({ "folder": folder, "name": name, "files": files }))?;
     Ok(Outcome::default())
 }

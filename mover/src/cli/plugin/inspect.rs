@@ -77,6 +77,7 @@ fn of_manifest(manifest: &Manifest, built_in: bool) -> Vec<String> {
         (manifest.authenticates, "authenticates"),
         (manifest.lossy, "lossy"),
         (manifest.sequential, "sequential"),
+        (manifest.interpreted, "interpreted (second tier: slow)"),
     ]
     .iter()
     .filter_map(|(is_set, name)| is_set.then_some(*name))

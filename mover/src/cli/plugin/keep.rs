@@ -68,7 +68,11 @@ pub(super) fn list(global: &Global, console: &Console) -> Result<Outcome> {
         console.document("component", document(&description, true))?;
     }
     for kept in plugin_folder(global).map(|folder| folder.list()).transpose()?.unwrap_or_default() {
-        let mark = if kept.description.mistakes.is_empty() { "" } else { "does not fit" };
+        let mark = match &kept.description {
+            Description { mistakes, .. } if !mistakes.is_empty() => "does not fit",
+            Description { manifest: Some(manifest), .. } if manifest.interpreted => "interpreted",
+            _ => "",
+        };
         console.line(&row(&kept.description, mark))?;
         console.document("component", with_path(&kept.description, &kept.path))?;
     }

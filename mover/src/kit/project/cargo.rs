@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::CoreModule;
+use super::{Built, Form};
 use crate::error::{Error, ErrorKind, Result};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Builds the package in a folder, with its own configuration of cargo.
-pub(super) fn build(folder: &Path) -> Result<CoreModule> {
+pub(super) fn build(folder: &Path) -> Result<Built> {
     check_target(folder)?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(&cargo);
@@ -41,7 +41,7 @@ pub(super) fn build(folder: &Path) -> Result<CoreModule> {
     match (found.pop(), found.pop()) {
         (Some(Artifact { path, name, version }), None) => {
             let bytes = std::fs::read(&path).map_err(|cause| Error::io("reading", &path, cause))?;
-            Ok(CoreModule { bytes, name, version })
+            Ok(Built { bytes, form: Form::CoreModule, name, version: Some(version) })
         }
         (None, _) => {
             let message = format!("{} has no library for WebAssembly", folder.display());
