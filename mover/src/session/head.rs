@@ -81,8 +81,8 @@ pub(super) struct Head<'a, K> {
     description: Option<Options>,
     cuts: Vec<Cut>,
     identities: Vec<Option<BlockIdentity>>,
-    /// The path of an entry that is read anew, and was begun by an earlier session.
-    restarted: Option<Vec<u8>>,
+    /// The path of an entry that is read anew, and was begun by an earlier session; and why.
+    restarted: Option<(Vec<u8>, &'static str)>,
     pub(super) report: ArchiveReport,
 }
 
@@ -165,13 +165,13 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         Ok(())
     }
 
-    /// Gives up an entry that an earlier session began: it has changed since.
-    pub(super) fn restart_entry(&mut self, path: &[u8]) {
+    /// Gives up an entry that an earlier session began, and says why.
+    pub(super) fn restart_entry(&mut self, path: &[u8], why: &'static str) {
         self.parts.packer.abandon();
         self.report.restarted_files += 1;
-        self.restarted = Some(path.to_vec());
+        self.restarted = Some((path.to_vec(), why));
         self.observer.note(&format!(
-            "{} has changed since the archive was interrupted in it: it is read anew, and marked",
+            "the archive was interrupted in {}, which is read anew, and marked: {why}",
             String::from_utf8_lossy(path)
         ));
     }
@@ -418,7 +418,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
 
     fn end_open(&mut self, mut end: EntryEnd, mut findings: Vec<Finding>) -> Result<()> {
         let (number, mut entry, options) = self.open.take().expect("an end follows its beginning");
-        if self.restarted.take_if(|path| *path == entry.path).is_some() {
+        if let Some((_, why)) = self.restarted.take_if(|(path, _)| *path == entry.path) {
             end.verdict = end.verdict.max(Verdict::Tag);
             findings.truncate(format::limits::FINDING_COUNT_MAX - 1);
             findings.push(Finding {
@@ -426,7 +426,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
                 name: RESTARTED.to_owned(),
                 offset: 0,
                 length: 0,
-                detail: "changed while its archive was interrupted, and was read anew".to_owned(),
+                detail: format!("read anew after an interruption: {why}"),
             });
         }
         let ended = self.parts.packer.end(end, &findings)?;

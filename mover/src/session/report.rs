@@ -43,7 +43,8 @@ pub struct ArchiveReport {
     pub behind: Vec<(String, String)>,
     /// It goes on with an archive that an earlier session did not finish.
     pub resumed: bool,
-    /// Files that had changed when an interrupted archive came back to them, and were read anew.
+    /// Files that an interrupted archive came back to and read anew: they had changed, or a filter
+    /// cannot go on in the middle.
     pub restarted_files: u64,
     /// Bytes of chunks that went over a network.
     pub bytes_sent: u64,

@@ -159,13 +159,15 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
                 continue;
             }
             if let Some(open) = inside.take() {
-                // A filter cannot be taken up in the middle.
-                let is_filtered = !options_of(self.filters, &found.entry).is_empty();
-                if !is_filtered && is_unchanged_since(&open.entry, &found.entry) {
+                let why = if !is_unchanged_since(&open.entry, &found.entry) {
+                    "it has changed since"
+                } else if !options_of(self.filters, &found.entry).is_empty() {
+                    "a filter cannot go on in the middle"
+                } else {
                     self.rest_of_file(&found, *open)?;
                     continue;
-                }
-                self.head.restart_entry(&open.entry.path);
+                };
+                self.head.restart_entry(&open.entry.path, why);
             }
             if found.entry.encoded_length() > ENTRY_LENGTH_MAX {
                 let message = "its attributes are too long to be archived";
@@ -235,7 +237,7 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
             Ok(reader) => reader,
             Err(fault) => {
                 self.head.fault(&fault.path, &fault.error);
-                self.head.restart_entry(&open.entry.path);
+                self.head.restart_entry(&open.entry.path, "it cannot be opened any more");
                 return Ok(());
             }
         };
