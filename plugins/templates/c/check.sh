@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a project in C of each role's template, as `mover plugin new` does, and tests it on this
-# machine; as a component, too, where there is a mover: `check.sh [MOVER]`.
+# Makes a project in C of each role's template, as `mover plugin new` does, and tests it and the
+# example on this machine; as components, too, where there is a mover: `check.sh [MOVER]`.
 set -euo pipefail
 mover=${1:+$(realpath "$1")}
 cd "$(dirname "$0")"
@@ -11,7 +11,7 @@ export XDG_DATA_HOME="$work/data" XDG_STATE_HOME="$work/state" XDG_CACHE_HOME="$
 strict=(cc -std=c17 -Wall -Wextra -Werror -g -fsanitize=address,undefined)
 
 # Other than the defaults, so that a snoop finds something in what it is tried with.
-declare -A config=(
+declare -A configs=(
     [transform]='{"shortest":16}'
     [filter]='{"distance":3}'
     [snoop]='{"word":"e","action":"hold"}'
@@ -21,6 +21,19 @@ declare -A config=(
 echo "== kit"
 "${strict[@]}" tests/kit.c -o "$work/kit-test"
 "$work/kit-test"
+
+# check FOLDER NAME CONFIG...
+check() {
+    cd "$1"
+    "${strict[@]}" tests/plugin.c src/plugin.c -o plugin-test
+    ./plugin-test
+    [ -n "$mover" ] || return 0
+    "$mover" plugin build -o "$2.wasm"
+    for config in "${@:3}"; do
+        "$mover" plugin test "$2.wasm" --cases 16 --config "$config"
+    done
+}
+
 for role in transform filter snoop dedupe; do
     echo "== $role"
     project="$work/my-$role"
@@ -30,11 +43,11 @@ for role in transform filter snoop dedupe; do
         if grep -Iq . "$file"; then sed -i "s/{{name}}/my-$role/g" "$file"; fi
         if [ "$file" != "${file%.in}" ]; then mv "$file" "${file%.in}"; fi
     done < <(find "$project" -type f -print0)
-    cd "$project"
-    "${strict[@]}" tests/plugin.c src/plugin.c -o plugin-test
-    ./plugin-test
-    if [ -n "$mover" ]; then
-        "$mover" plugin build -o "my-$role.wasm"
-        "$mover" plugin test "my-$role.wasm" --cases 16 --config "${config[$role]}"
-    fi
+    (check "$project" "my-$role" "${configs[$role]}")
 done
+
+echo "== shuffle-c"
+example="$templates/../../examples/shuffle-c"
+diff -r "$work/my-transform/kit" "$example/kit"
+cp -R "$example" "$work/shuffle-c"
+(check "$work/shuffle-c" shuffle '{"width":2}' '{"width":4}' '{"width":8}' '{"width":16}')
