@@ -64,7 +64,8 @@ static inline size_t json_take_escape(json_reader_t *reader, uint8_t utf8[4]) {
   return length;
 }
 
-// Takes a text; gives how many bytes it has, of which no more than `room` are kept; negative for no text.
+// Takes a text; gives how many bytes it has, of which no more than `room` are kept; negative where
+// there is none.
 static inline int64_t json_take_text(json_reader_t *reader, char *text, size_t room) {
   if (!json_take(reader, '"')) return -1;
   size_t length = 0;

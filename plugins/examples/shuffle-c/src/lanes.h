@@ -1,5 +1,5 @@
-// Sixteen bytes worked on at once: clang makes one instruction of WebAssembly of each of these. They
-// are of no one machine (clang, or gcc from 12 on), so that the tests on the host try the same code.
+// Sixteen bytes worked on at once: each of these becomes one instruction of WebAssembly. They are
+// of no one machine, so that the tests on the host try the same code, by clang or gcc 12 and later.
 #pragma once
 #include <stdint.h>
 

@@ -19,8 +19,10 @@ codec_t *codec_open(text_t config, bytes_t key, error_t *error);
 void codec_close(codec_t *codec);
 
 // They write to `output`, or return false after `fail`. `input` may be changed.
-bool codec_encode(codec_t *codec, const chunk_t *chunk, bytes_t input, output_t output, error_t *error);
-bool codec_decode(codec_t *codec, const chunk_t *chunk, bytes_t input, output_t output, error_t *error);
+bool codec_encode(codec_t *codec, const chunk_t *chunk, bytes_t input, output_t output,
+                  error_t *error);
+bool codec_decode(codec_t *codec, const chunk_t *chunk, bytes_t input, output_t output,
+                  error_t *error);
 
 // Appends to what comes out; a few large writes are faster than many small ones.
 static inline void output_write(output_t output, const uint8_t *bytes, size_t length) {

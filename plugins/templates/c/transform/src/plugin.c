@@ -36,7 +36,8 @@ size_t plugin_encode(size_t shortest, const uint8_t *input, size_t length, uint8
   return written + put_run(output + written, input + start, length - start, 0);
 }
 
-const char *plugin_decode(const uint8_t *input, size_t length, uint8_t *output, size_t plain_length) {
+const char *plugin_decode(const uint8_t *input, size_t length, uint8_t *output,
+                          size_t plain_length) {
   size_t position = 0, filled = 0;
   while (position < length) {
     uint32_t head[2];
