@@ -67,6 +67,7 @@ say "the examples and the templates of plugins"
 (cd plugins/examples && cargo test --locked --quiet)
 (cd plugins/examples && cargo build --locked --quiet --release --target wasm32-unknown-unknown)
 plugins/templates/check.sh
+plugins/templates/c/check.sh target/release/mover
 
 say "every command of the book for plugin authors"
 tests/book.sh target/release/mover

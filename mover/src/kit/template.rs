@@ -77,7 +77,7 @@ pub enum Language {
     /// Rust, for all roles
     #[default]
     Rust,
-    /// C, for transform
+    /// C, for all roles
     C,
     /// JavaScript, for snoop and transform: second tier, slow
     Js,
@@ -119,7 +119,7 @@ pub fn new_project(
         let message =
             format!("there is no project of a {} in {}", role_name(role), language.folder());
         return Err(Error::new(ErrorKind::Unsupported, message).way_out(
-            "write it in Rust; in C there are transforms, in JavaScript and Python snoops, too",
+            "write it in Rust or C; in JavaScript and Python there are snoops and transforms",
         ));
     }
     match fs::read_dir(folder).map(|mut files| files.next().is_none()) {
@@ -241,12 +241,21 @@ mod tests {
 
     #[test]
     fn a_project_in_c_has_its_bindings_as_they_are() {
-        let folder = tempfile::tempdir().unwrap();
-        new_project(folder.path(), "log-thing", Role::Transform, Language::C).unwrap();
-        let object = "kit/transform_plugin_component_type.o";
-        let shipped = TEMPLATES.get_file(format!("c/transform/{object}")).unwrap().contents();
-        assert!(fs::read(folder.path().join(object)).unwrap() == shipped);
-        assert!(folder.path().join("src/component.c").is_file());
+        for role in ROLES {
+            let folder = tempfile::tempdir().unwrap();
+            let written = new_project(folder.path(), "log-thing", role, Language::C).unwrap();
+            let role = role_name(role);
+            let object = format!("kit/{role}_plugin_component_type.o");
+            let shipped = TEMPLATES.get_file(format!("c/{role}/{object}")).unwrap().contents();
+            assert!(fs::read(folder.path().join(&object)).unwrap() == shipped);
+            for needed in ["src/component.c", "src/plugin.c", "kit/config.h", "manifest.json"] {
+                assert!(written.iter().any(|path| path == needed), "{needed}: {written:?}");
+            }
+            for path in written.iter().filter(|path| **path != object) {
+                let text = fs::read_to_string(folder.path().join(path)).unwrap();
+                assert!(!text.contains("{{name}}"), "{path}");
+            }
+        }
     }
 
     #[test]

@@ -1,77 +1,45 @@
 // Joins plugin.c to the contract of a transform.
 
 #include "../kit/config.h"
-#include "../kit/transform_plugin.h"
+#include "../kit/transform.h"
 #include "plugin.h"
-#include <stdlib.h>
 
-struct exports_mover_plugin_transform_codec_t {
+struct codec {
   size_t shortest;
 };
 
-static bool fail(exports_mover_plugin_transform_error_t *error, uint8_t kind, const char *message) {
-  // The bindings free it: it has to be theirs.
-  error->kind = kind;
-  error->message.len = strlen(message);
-  error->message.ptr = malloc(error->message.len);
-  if (error->message.ptr == NULL) abort();
-  memcpy(error->message.ptr, message, error->message.len);
-  return false;
+codec_t *codec_open(text_t config, bytes_t key, error_t *error) {
+  (void)key;
+  config_key_t keys[] = {{.name = "shortest", .minimum = 16, .maximum = 65536, .value = 64}};
+  const char *wrong = config_read(config.ptr, config.len, keys, 1);
+  if (wrong != NULL) {
+    fail(error, INVALID_CONFIG, wrong);
+    return NULL;
+  }
+  codec_t *codec = allocate(sizeof *codec);
+  codec->shortest = (size_t)keys[0].value;
+  return codec;
 }
 
-bool exports_mover_plugin_transform_static_codec_open(
-    transform_plugin_string_t *config, transform_plugin_list_u8_t *key,
-    exports_mover_plugin_transform_own_codec_t *codec, exports_mover_plugin_transform_error_t *error) {
-  // As in manifest.json.
-  config_key_t keys[] = {{"shortest", 16, 65536, 64}};
-  const char *wrong = config_read(config->ptr, config->len, keys, 1);
-  transform_plugin_list_u8_free(key);
-  free(config->ptr);
-  if (wrong != NULL) return fail(error, MOVER_PLUGIN_TYPES_ERROR_KIND_INVALID_CONFIG, wrong);
-  exports_mover_plugin_transform_codec_t *opened = malloc(sizeof *opened);
-  if (opened == NULL) abort();
-  opened->shortest = (size_t)keys[0].value;
-  *codec = exports_mover_plugin_transform_codec_new(opened);
-  return true;
-}
+void codec_close(codec_t *codec) { free(codec); }
 
-void exports_mover_plugin_transform_codec_destructor(exports_mover_plugin_transform_codec_t *codec) {
-  free(codec);
-}
-
-static void write(exports_mover_plugin_transform_borrow_sink_t sink, uint8_t *bytes, size_t length) {
-  transform_plugin_list_u8_t list = {bytes, length};
-  mover_plugin_output_method_sink_write(sink, &list);
-}
-
-bool exports_mover_plugin_transform_method_codec_encode(
-    exports_mover_plugin_transform_codec_t *codec, exports_mover_plugin_transform_chunk_info_t *chunk,
-    transform_plugin_list_u8_t *input, exports_mover_plugin_transform_borrow_sink_t sink,
-    exports_mover_plugin_transform_error_t *error) {
-  (void)error;
-  uint8_t *encoded = malloc(plugin_room(input->len));
-  if (encoded == NULL) abort();
-  write(sink, encoded, plugin_encode(codec->shortest, input->ptr, input->len, encoded));
+bool codec_encode(codec_t *codec, const chunk_t *chunk, bytes_t input, output_t output,
+                  error_t *error) {
+  (void)chunk, (void)error;
+  uint8_t *encoded = allocate(plugin_room(input.len));
+  size_t length = plugin_encode(codec->shortest, input.ptr, input.len, encoded);
+  output_write(output, encoded, length);
   free(encoded);
-  transform_plugin_list_u8_free(input);
-  exports_mover_plugin_transform_chunk_info_free(chunk);
-  mover_plugin_output_sink_drop_borrow(sink);
   return true;
 }
 
-bool exports_mover_plugin_transform_method_codec_decode(
-    exports_mover_plugin_transform_codec_t *codec, exports_mover_plugin_transform_chunk_info_t *chunk,
-    transform_plugin_list_u8_t *input, exports_mover_plugin_transform_borrow_sink_t sink,
-    exports_mover_plugin_transform_error_t *error) {
+bool codec_decode(codec_t *codec, const chunk_t *chunk, bytes_t input, output_t output,
+                  error_t *error) {
   (void)codec;
-  size_t plain_length = chunk->plain_length;
-  uint8_t *plain = malloc(plain_length);
-  if (plain == NULL) abort();
-  const char *wrong = plugin_decode(input->ptr, input->len, plain, plain_length);
-  if (wrong == NULL) write(sink, plain, plain_length);
+  uint8_t *plain = allocate(chunk->plain_length);
+  const char *wrong = plugin_decode(input.ptr, input.len, plain, chunk->plain_length);
+  if (wrong == NULL) output_write(output, plain, chunk->plain_length);
+  else fail(error, CORRUPT_INPUT, wrong);
   free(plain);
-  transform_plugin_list_u8_free(input);
-  exports_mover_plugin_transform_chunk_info_free(chunk);
-  mover_plugin_output_sink_drop_borrow(sink);
-  return wrong == NULL || fail(error, MOVER_PLUGIN_TYPES_ERROR_KIND_CORRUPT_INPUT, wrong);
+  return wrong == NULL;
 }

@@ -24,19 +24,19 @@ static size_t put_run(uint8_t *output, const uint8_t *others, size_t length, siz
 size_t plugin_encode(size_t shortest, const uint8_t *input, size_t length, uint8_t *output) {
   size_t written = 0, start = 0, position = 0;
   while (position < length) {
-    size_t end = position;
-    while (end < length && input[end] == 0) end++;
-    if (end - position >= shortest) {
-      written += put_run(output + written, input + start, position - start, end - position);
-      start = end;
+    while (position < length && input[position] != 0) position++;
+    size_t zeros = position;
+    while (position < length && input[position] == 0) position++;
+    if (position - zeros >= shortest) {
+      written += put_run(output + written, input + start, zeros - start, position - zeros);
+      start = position;
     }
-    // At least the byte that is no zero.
-    position = end + 1;
   }
   return written + put_run(output + written, input + start, length - start, 0);
 }
 
-const char *plugin_decode(const uint8_t *input, size_t length, uint8_t *output, size_t plain_length) {
+const char *plugin_decode(const uint8_t *input, size_t length, uint8_t *output,
+                          size_t plain_length) {
   size_t position = 0, filled = 0;
   while (position < length) {
     uint32_t head[2];

@@ -9,5 +9,6 @@ size_t plugin_encode(size_t shortest, const uint8_t *input, size_t length, uint8
 // How many bytes an encoded chunk has at most.
 size_t plugin_room(size_t length);
 
-// Writes exactly `plain_length` bytes, or gives what is wrong with the input, which may be anything.
-const char *plugin_decode(const uint8_t *input, size_t length, uint8_t *output, size_t plain_length);
+// Writes exactly `plain_length` bytes, or gives what is wrong with the input: it may be anything.
+const char *plugin_decode(const uint8_t *input, size_t length, uint8_t *output,
+                          size_t plain_length);
