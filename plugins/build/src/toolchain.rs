@@ -11,7 +11,7 @@ const AR: &str = "llvm-ar-22";
 /// What every guest may use of WebAssembly. The host has to switch on no more than this.
 const FEATURES: &str = "+simd128,+bulk-memory";
 /// Guests that also gain by 128-bit products, and are worth a second set of flags.
-const WIDE_ARITHMETIC: &[&str] = &[];
+const WIDE_ARITHMETIC: &[&str] = &["chacha20poly1305"];
 
 /// Variables that a build needs; all others are taken away, so that none can change the bytes.
 const VARIABLES: &[&str] = &[

@@ -2,11 +2,20 @@
 //!
 //! Nonces come from the host: 24 random bytes are enough for any number of chunks under one key.
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
+use crate::chacha::{BLOCK_LENGTH, ChaCha};
+use crate::poly1305::Poly1305;
+use chacha20::{R20, hchacha};
 use std::fmt;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 const TAG_LENGTH: usize = 16;
+/// What is encrypted and authenticated in one go, so that it is still in the nearest cache.
+const PIECE_LENGTH: usize = 4096;
+/// One nonce has so many blocks, of which the first makes the key of the tag.
+const LENGTH_MAX: u64 = (u32::MAX as u64 - 1) * BLOCK_LENGTH as u64;
+
+type Tag = [u8; TAG_LENGTH];
 
 /// Why a call failed; never with anything secret in it.
 #[derive(Debug)]
@@ -39,19 +48,19 @@ struct CodecConfig {}
 
 /// A cipher with its key, which is wiped when this is dropped.
 pub(crate) struct Codec {
-    cipher: XChaCha20Poly1305,
+    key: Zeroizing<[u8; 32]>,
 }
 
 impl Codec {
     /// Takes the key over and wipes the copy it came in.
     pub(crate) fn open(config: &str, key: Vec<u8>) -> Result<Self, Error> {
-        let key = zeroize::Zeroizing::new(key);
+        let key = Zeroizing::new(key);
         if !config.trim().is_empty() {
             serde_json::from_str::<CodecConfig>(config)
                 .map_err(|error| Error::Config(error.to_string()))?;
         }
-        let cipher = XChaCha20Poly1305::new_from_slice(&key).map_err(|_| Error::Key)?;
-        Ok(Self { cipher })
+        let key = <[u8; 32]>::try_from(key.as_slice()).map_err(|_| Error::Key)?;
+        Ok(Self { key: Zeroizing::new(key) })
     }
 
     /// Encrypts `bytes` where they are and gives the tag.
@@ -61,8 +70,15 @@ impl Codec {
         binding: &[u8],
         bytes: &mut [u8],
     ) -> Result<Tag, Error> {
-        let nonce = XNonce::try_from(nonce).map_err(|_| Error::Nonce)?;
-        self.cipher.encrypt_inout_detached(&nonce, binding, bytes.into()).map_err(|_| Error::Limit)
+        if bytes.len() as u64 > LENGTH_MAX {
+            return Err(Error::Limit);
+        }
+        let (mut stream, mut mac) = self.begin(nonce, binding)?;
+        for piece in bytes.chunks_mut(PIECE_LENGTH) {
+            stream.apply(piece);
+            mac.take_padded(piece);
+        }
+        Ok(end(mac, binding.len(), bytes.len()))
     }
 
     /// Checks the tag at the end of `bytes`, then decrypts the rest where it is.
@@ -73,23 +89,53 @@ impl Codec {
         bytes: &'a mut [u8],
         plain_length: u32,
     ) -> Result<&'a [u8], Error> {
-        let nonce = XNonce::try_from(nonce).map_err(|_| Error::Nonce)?;
         let length = bytes.len().checked_sub(TAG_LENGTH).ok_or(Error::Length)?;
         if length != plain_length as usize {
             return Err(Error::Length);
         }
+        let (mut stream, mut mac) = self.begin(nonce, binding)?;
         let (bytes, tag) = bytes.split_at_mut(length);
-        let tag = Tag::try_from(&*tag).expect("split off at its length");
-        self.cipher
-            .decrypt_inout_detached(&nonce, binding, (&mut *bytes).into(), &tag)
-            .map_err(|_| Error::Authentication)?;
+        mac.take_padded(bytes);
+        // Nothing is decrypted that somebody may have changed.
+        if !bool::from(end(mac, binding.len(), length).ct_eq(tag)) {
+            return Err(Error::Authentication);
+        }
+        stream.apply(bytes);
         Ok(bytes)
     }
+
+    /// The stream for one nonce, and the authenticator that has seen the binding: XChaCha20 of
+    /// draft-irtf-cfrg-xchacha, section 2, in the construction of RFC 8439, section 2.8.
+    fn begin(&self, nonce: &[u8], binding: &[u8]) -> Result<(ChaCha, Poly1305), Error> {
+        let nonce = <&[u8; 24]>::try_from(nonce).map_err(|_| Error::Nonce)?;
+        let (first, rest) = nonce.split_first_chunk::<16>().expect("24 bytes");
+        let key =
+            Zeroizing::new(<[u8; 32]>::from(hchacha::<R20>(&(*self.key).into(), &(*first).into())));
+        let mut last = [0; 12];
+        last[4..].copy_from_slice(rest);
+        let mut one_time = Zeroizing::new([0; BLOCK_LENGTH]);
+        ChaCha::new(&key, &last, 0).apply(&mut *one_time);
+        let (mac_key, _) = one_time.split_first_chunk::<32>().expect("a block");
+        let mut mac = Poly1305::new(mac_key);
+        mac.take_padded(binding);
+        Ok((ChaCha::new(&key, &last, 1), mac))
+    }
+}
+
+/// The tag, when binding and ciphertext were taken.
+fn end(mut mac: Poly1305, binding_length: usize, length: usize) -> Tag {
+    let mut lengths = [0; 16];
+    lengths[..8].copy_from_slice(&(binding_length as u64).to_le_bytes());
+    lengths[8..].copy_from_slice(&(length as u64).to_le_bytes());
+    mac.take_padded(&lengths);
+    mac.tag()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chacha20poly1305::aead::{Aead, Payload};
+    use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 
     const KEY: [u8; 32] = [7; 32];
     const NONCE: [u8; 24] = [9; 24];
@@ -127,6 +173,20 @@ mod tests {
             0xcf, 0x49,
         ];
         assert_eq!(tag[..], expect);
+    }
+
+    #[test]
+    fn all_of_it_is_what_the_library_makes() {
+        let theirs = XChaCha20Poly1305::new(&KEY.into());
+        for length in (0..700).chain([4095, 4096, 4097, 70_000]) {
+            let plain: Vec<u8> = (0..length).map(|index: u32| (index * 31 >> 3) as u8).collect();
+            let binding = &plain[..plain.len() % 37];
+            let mut ours = plain.clone();
+            let tag = codec().encrypt(&NONCE, binding, &mut ours).unwrap();
+            ours.extend(tag);
+            let payload = Payload { msg: &plain, aad: binding };
+            assert!(ours == theirs.encrypt(&NONCE.into(), payload).unwrap(), "{length}");
+        }
     }
 
     #[test]
