@@ -69,7 +69,13 @@ say "the examples and the templates of plugins"
 plugins/templates/check.sh
 plugins/templates/c/check.sh target/release/mover
 
-say "every command of the book for plugin authors"
+say "the book for plugin authors"
+if [ ! -x target/tools/bin/mdbook ]; then
+    cargo install --quiet --locked --no-default-features --root target/tools mdbook@0.5.4
+fi
+target/tools/bin/mdbook build docs/book --dest-dir "$PWD/target/book"
+
+say "every command of it"
 tests/book.sh target/release/mover
 
 say "the committed components are what the sources make"
