@@ -2,22 +2,14 @@
 
 import json
 
-from componentize_py_types import Err
 from wit_world.exports import snoop as contract
-from wit_world.imports.types import Error, ErrorKind
 
+from answers import answering
 from built_manifest import TEXT
-from mover_plugin import ConfigError, configuration
+from mover_plugin import CorruptError, configuration
 from plugin import Plugin
 
 SCHEMA = json.loads(TEXT)["config_schema"]
-
-
-def opened(config):
-    try:
-        return Plugin(configuration(config, SCHEMA))
-    except ConfigError as error:
-        raise Err(Error(ErrorKind.INVALID_CONFIG, str(error))) from None
 
 
 def answer(verdict):
@@ -32,19 +24,21 @@ class Inspector(contract.Inspector):
         self.plugin = plugin
 
     @classmethod
+    @answering
     def open(cls, config):
-        return cls(opened(config))
+        return cls(Plugin(configuration(config, SCHEMA)))
 
     @classmethod
+    @answering
     def resume(cls, config, state):
-        plugin = opened(config)
+        plugin = Plugin(configuration(config, SCHEMA))
         try:
             plugin.resume(state)
-        except Exception:
-            message = "the saved state is not one of this plugin"
-            raise Err(Error(ErrorKind.CORRUPT_INPUT, message)) from None
+        except Exception as error:
+            raise CorruptError(f"the saved state is not one of this plugin: {error}") from None
         return cls(plugin)
 
+    @answering
     def inspect(self, window, ends):
         verdicts = []
         start = 0
@@ -56,5 +50,6 @@ class Inspector(contract.Inspector):
             self.plugin.look(window[start:])
         return verdicts
 
+    @answering
     def save(self):
         return self.plugin.save()
