@@ -4,7 +4,7 @@ import json
 
 from wit_world.exports import filter as contract
 
-from answers import answering
+from answers import answering, as_bytes
 from built_manifest import TEXT
 from mover_plugin import configuration
 from plugin import Plugin
@@ -23,8 +23,8 @@ class Rewriter(contract.Rewriter):
 
     @answering
     def next(self, input, output):
-        output.write(self.plugin.next(input))
+        output.write(as_bytes(self.plugin.next(input)))
 
     @answering
     def finish(self, output):
-        output.write(self.plugin.finish())
+        output.write(as_bytes(self.plugin.finish()))

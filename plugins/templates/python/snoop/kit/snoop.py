@@ -1,10 +1,11 @@
 """Joins `src/plugin.py` to the contract of a snoop. Change nothing in it."""
 
 import json
+import operator
 
 from wit_world.exports import snoop as contract
 
-from answers import answering
+from answers import answering, as_bytes
 from built_manifest import TEXT
 from mover_plugin import CorruptError, configuration
 from plugin import Plugin
@@ -13,10 +14,17 @@ SCHEMA = json.loads(TEXT)["config_schema"]
 
 
 def answer(verdict):
-    findings = [
-        contract.Finding(it.name, it.offset, it.length, it.detail) for it in verdict.findings[:64]
-    ]
+    findings = [found(finding) for finding in verdict.findings[:64]]
     return contract.Verdict(contract.Action[verdict.action.upper()], findings)
+
+
+def found(finding):
+    name, offset, length, detail = finding.name, finding.offset, finding.length, finding.detail
+    if not (isinstance(name, str) and isinstance(detail, str)):
+        raise TypeError("name and detail of a finding are str")
+    if not (0 <= offset < 1 << 64 and 0 <= length < 1 << 32):
+        raise ValueError(f"there is no place {offset} in an entry, or no length {length}")
+    return contract.Finding(name, operator.index(offset), operator.index(length), detail)
 
 
 class Inspector(contract.Inspector):
@@ -34,8 +42,9 @@ class Inspector(contract.Inspector):
         plugin = Plugin(configuration(config, SCHEMA))
         try:
             plugin.resume(state)
-        except Exception as error:
-            raise CorruptError(f"the saved state is not one of this plugin: {error}") from None
+        except Exception:
+            # Without the cause, which may quote what the plugin saw.
+            raise CorruptError("the saved state is not one of this plugin") from None
         return cls(plugin)
 
     @answering
@@ -52,4 +61,4 @@ class Inspector(contract.Inspector):
 
     @answering
     def save(self):
-        return self.plugin.save()
+        return as_bytes(self.plugin.save())

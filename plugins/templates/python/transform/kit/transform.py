@@ -4,7 +4,7 @@ import json
 
 from wit_world.exports import transform as contract
 
-from answers import answering
+from answers import answering, as_bytes
 from built_manifest import TEXT
 from mover_plugin import configuration
 from plugin import Plugin
@@ -23,8 +23,8 @@ class Codec(contract.Codec):
 
     @answering
     def encode(self, chunk, input, output):
-        output.write(self.plugin.encode(input))
+        output.write(as_bytes(self.plugin.encode(input)))
 
     @answering
     def decode(self, chunk, input, output):
-        output.write(self.plugin.decode(input, chunk.plain_length))
+        output.write(as_bytes(self.plugin.decode(input, chunk.plain_length)))
