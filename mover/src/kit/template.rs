@@ -81,7 +81,7 @@ pub enum Language {
     C,
     /// JavaScript, for snoop and transform: second tier, slow
     Js,
-    /// Python, for snoop and transform: second tier, slow
+    /// Python, for all roles: second tier, slow
     Python,
 }
 
@@ -260,18 +260,17 @@ mod tests {
 
     #[test]
     fn a_project_of_the_second_tier_has_all_that_its_build_reads() {
-        for (language, needed) in [
-            (Language::Js, ["package.json", "kit/build.js", "kit/ROLE.js", "src/plugin.js"]),
-            (
-                Language::Python,
-                ["pyproject.toml", "requirements.txt", "kit/ROLE.py", "src/plugin.py"],
-            ),
+        let js = ["package.json", "kit/build.js", "kit/ROLE.js", "src/plugin.js"];
+        let python = ["pyproject.toml", "requirements.txt", "kit/ROLE.py", "src/plugin.py"];
+        for (language, needed, roles) in [
+            (Language::Js, js, &[Role::Snoop, Role::Transform][..]),
+            (Language::Python, python, &ROLES),
         ] {
-            for role in [Role::Snoop, Role::Transform] {
+            for role in roles {
                 let folder = tempfile::tempdir().unwrap();
-                let written = new_project(folder.path(), "log-thing", role, language).unwrap();
+                let written = new_project(folder.path(), "log-thing", *role, language).unwrap();
                 for needed in needed.iter().chain(&["manifest.json", "README.md", ".gitignore"]) {
-                    let needed = needed.replace("ROLE", role_name(role));
+                    let needed = needed.replace("ROLE", role_name(*role));
                     assert!(written.contains(&needed), "{needed}: {written:?}");
                 }
                 for path in &written {
@@ -279,12 +278,16 @@ mod tests {
                     assert!(!text.contains("{{"), "{path}");
                 }
             }
-            let folder = tempfile::tempdir().unwrap();
-            let into = folder.path().join("new");
-            let error = new_project(&into, "log-thing", Role::Dedupe, language).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported);
-            assert!(!into.exists());
         }
+    }
+
+    #[test]
+    fn a_role_that_a_language_does_not_have_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let into = folder.path().join("new");
+        let error = new_project(&into, "log-thing", Role::Dedupe, Language::C).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(!into.exists());
     }
 
     #[test]

@@ -1,30 +1,30 @@
 """Joins `src/plugin.py` to the contract of a snoop. Change nothing in it."""
 
 import json
+import operator
 
-from componentize_py_types import Err
 from wit_world.exports import snoop as contract
-from wit_world.imports.types import Error, ErrorKind
 
+from answers import answering, as_bytes
 from built_manifest import TEXT
-from mover_plugin import ConfigError, configuration
+from mover_plugin import CorruptError, configuration
 from plugin import Plugin
 
 SCHEMA = json.loads(TEXT)["config_schema"]
 
 
-def opened(config):
-    try:
-        return Plugin(configuration(config, SCHEMA))
-    except ConfigError as error:
-        raise Err(Error(ErrorKind.INVALID_CONFIG, str(error))) from None
-
-
 def answer(verdict):
-    findings = [
-        contract.Finding(it.name, it.offset, it.length, it.detail) for it in verdict.findings[:64]
-    ]
+    findings = [found(finding) for finding in verdict.findings[:64]]
     return contract.Verdict(contract.Action[verdict.action.upper()], findings)
+
+
+def found(finding):
+    name, offset, length, detail = finding.name, finding.offset, finding.length, finding.detail
+    if not (isinstance(name, str) and isinstance(detail, str)):
+        raise TypeError("name and detail of a finding are str")
+    if not (0 <= offset < 1 << 64 and 0 <= length < 1 << 32):
+        raise ValueError(f"there is no place {offset} in an entry, or no length {length}")
+    return contract.Finding(name, operator.index(offset), operator.index(length), detail)
 
 
 class Inspector(contract.Inspector):
@@ -32,19 +32,22 @@ class Inspector(contract.Inspector):
         self.plugin = plugin
 
     @classmethod
+    @answering
     def open(cls, config):
-        return cls(opened(config))
+        return cls(Plugin(configuration(config, SCHEMA)))
 
     @classmethod
+    @answering
     def resume(cls, config, state):
-        plugin = opened(config)
+        plugin = Plugin(configuration(config, SCHEMA))
         try:
             plugin.resume(state)
         except Exception:
-            message = "the saved state is not one of this plugin"
-            raise Err(Error(ErrorKind.CORRUPT_INPUT, message)) from None
+            # Without the cause, which may quote what the plugin saw.
+            raise CorruptError("the saved state is not one of this plugin") from None
         return cls(plugin)
 
+    @answering
     def inspect(self, window, ends):
         verdicts = []
         start = 0
@@ -56,5 +59,6 @@ class Inspector(contract.Inspector):
             self.plugin.look(window[start:])
         return verdicts
 
+    @answering
     def save(self):
-        return self.plugin.save()
+        return as_bytes(self.plugin.save())

@@ -2,12 +2,11 @@
 
 import json
 
-from componentize_py_types import Err
 from wit_world.exports import transform as contract
-from wit_world.imports.types import Error, ErrorKind
 
+from answers import answering, as_bytes
 from built_manifest import TEXT
-from mover_plugin import ConfigError, CorruptError, configuration
+from mover_plugin import configuration
 from plugin import Plugin
 
 SCHEMA = json.loads(TEXT)["config_schema"]
@@ -18,18 +17,14 @@ class Codec(contract.Codec):
         self.plugin = plugin
 
     @classmethod
+    @answering
     def open(cls, config, key):
-        try:
-            return cls(Plugin(configuration(config, SCHEMA)))
-        except ConfigError as error:
-            raise Err(Error(ErrorKind.INVALID_CONFIG, str(error))) from None
+        return cls(Plugin(configuration(config, SCHEMA)))
 
+    @answering
     def encode(self, chunk, input, output):
-        output.write(self.plugin.encode(input))
+        output.write(as_bytes(self.plugin.encode(input)))
 
+    @answering
     def decode(self, chunk, input, output):
-        try:
-            plain = self.plugin.decode(input, chunk.plain_length)
-        except CorruptError as error:
-            raise Err(Error(ErrorKind.CORRUPT_INPUT, str(error))) from None
-        output.write(plain)
+        output.write(as_bytes(self.plugin.decode(input, chunk.plain_length)))
