@@ -1,0 +1,37 @@
+// What the components of all roles share. Change nothing in it.
+
+import { write } from 'mover:plugin/log@0.1.0';
+import './globals.js';
+import { schema } from '../target/manifest.js';
+import { configuration } from './config.js';
+import { ConfigError, CorruptError, logTo } from './mover-plugin.js';
+
+logTo(write);
+
+/** Makes a plugin of a configuration's text, and of what else its constructor takes. */
+export function open(Plugin, config, ...others) {
+  return call(() => new Plugin(configuration(config, schema), ...others));
+}
+
+/** Runs what is the author's; whatever it throws becomes an error of the contract. */
+export function call(run) {
+  try {
+    return run();
+  } catch (error) {
+    throw contractError(error);
+  }
+}
+
+/** Writes what the plugin's `method` gave. */
+export function put(output, bytes, method) {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError(`${method} gave no Uint8Array`);
+  output.write(bytes);
+}
+
+function contractError(error) {
+  if (error instanceof ConfigError) return { kind: 'invalid-config', message: error.message };
+  if (error instanceof CorruptError) return { kind: 'corrupt-input', message: error.message };
+  // The innermost line of the stack that is in a file of the project.
+  const [place] = /[^@\s]+\.js:\d+/.exec(error?.stack) ?? [];
+  return { kind: 'other', message: place ? `${error} (${place})` : String(error) };
+}
