@@ -24,14 +24,21 @@ export function call(run) {
 
 /** Writes what the plugin's `method` gave. */
 export function put(output, bytes, method) {
-  if (!(bytes instanceof Uint8Array)) throw new TypeError(`${method} gave no Uint8Array`);
-  output.write(bytes);
+  output.write(checked(bytes, method));
+}
+
+/** The bytes that the plugin's `method` gave, if that is what they are. */
+export function checked(bytes, method) {
+  // `instanceof` does not know the input itself, which was made outside of this global scope.
+  const isBytes = bytes?.[Symbol.toStringTag] === 'Uint8Array';
+  if (!isBytes) throw new TypeError(`${method} gave no Uint8Array`);
+  return bytes;
 }
 
 function contractError(error) {
   if (error instanceof ConfigError) return { kind: 'invalid-config', message: error.message };
   if (error instanceof CorruptError) return { kind: 'corrupt-input', message: error.message };
-  // The innermost line of the stack that is in a file of the project.
-  const [place] = /[^@\s]+\.js:\d+/.exec(error?.stack) ?? [];
+  // The innermost line of the stack that is the author's.
+  const [, place] = /@(?!kit\/|\/)([^@\s]+\.js:\d+)/.exec(error?.stack) ?? [];
   return { kind: 'other', message: place ? `${error} (${place})` : String(error) };
 }

