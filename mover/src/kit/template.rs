@@ -79,7 +79,7 @@ pub enum Language {
     Rust,
     /// C, for transform
     C,
-    /// JavaScript, for snoop and transform: second tier, slow
+    /// JavaScript, for all roles: second tier, slow
     Js,
     /// Python, for snoop and transform: second tier, slow
     Python,
@@ -119,7 +119,7 @@ pub fn new_project(
         let message =
             format!("there is no project of a {} in {}", role_name(role), language.folder());
         return Err(Error::new(ErrorKind::Unsupported, message).way_out(
-            "write it in Rust; in C there are transforms, in JavaScript and Python snoops, too",
+            "write it in Rust or JavaScript; in C there are transforms, in Python snoops, too",
         ));
     }
     match fs::read_dir(folder).map(|mut files| files.next().is_none()) {
@@ -251,14 +251,19 @@ mod tests {
 
     #[test]
     fn a_project_of_the_second_tier_has_all_that_its_build_reads() {
-        for (language, needed) in [
-            (Language::Js, ["package.json", "kit/build.js", "kit/ROLE.js", "src/plugin.js"]),
+        for (language, roles, needed) in [
+            (
+                Language::Js,
+                &ROLES[..],
+                ["package.json", "kit/build.js", "kit/ROLE.js", "src/plugin.js"],
+            ),
             (
                 Language::Python,
+                &[Role::Snoop, Role::Transform],
                 ["pyproject.toml", "requirements.txt", "kit/ROLE.py", "src/plugin.py"],
             ),
         ] {
-            for role in [Role::Snoop, Role::Transform] {
+            for &role in roles {
                 let folder = tempfile::tempdir().unwrap();
                 let written = new_project(folder.path(), "log-thing", role, language).unwrap();
                 for needed in needed.iter().chain(&["manifest.json", "README.md", ".gitignore"]) {
@@ -270,12 +275,16 @@ mod tests {
                     assert!(!text.contains("{{"), "{path}");
                 }
             }
-            let folder = tempfile::tempdir().unwrap();
-            let into = folder.path().join("new");
-            let error = new_project(&into, "log-thing", Role::Dedupe, language).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported);
-            assert!(!into.exists());
         }
+    }
+
+    #[test]
+    fn a_role_that_a_language_does_not_have_is_refused_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let into = folder.path().join("new");
+        let error = new_project(&into, "log-thing", Role::Dedupe, Language::Python).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(!into.exists());
     }
 
     #[test]
