@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 say() { printf '\n== %s\n' "$*"; }
 
-packages=(acl age attr clang-22 lld-22 libarchive-tools llvm-22 openssl python3-venv rsync tgt time xorriso)
+packages=(acl age attr clang-22 gcc lld-22 libarchive-tools llvm-22 openssl python3-venv rsync tgt time xorriso)
+command -v npm >/dev/null || packages+=(nodejs npm)
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
@@ -66,8 +67,7 @@ say "the examples and the templates of plugins"
 (cd plugins/examples && cargo clippy --locked --quiet --all-targets -- -D warnings)
 (cd plugins/examples && cargo test --locked --quiet)
 (cd plugins/examples && cargo build --locked --quiet --release --target wasm32-unknown-unknown)
-plugins/templates/check.sh
-plugins/templates/c/check.sh target/release/mover
+plugins/templates/check.sh target/release/mover
 
 say "the book for plugin authors"
 if [ ! -x target/tools/bin/mdbook ]; then

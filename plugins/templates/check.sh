@@ -1,26 +1,63 @@
 #!/usr/bin/env bash
-# Makes a project of each role's template, as `mover plugin new` does, and tests and builds it.
-# What they build lies in target/templates; the projects lie outside of this checkout, whose
-# rustfmt.toml and workspaces an author does not have.
+# Makes a project of each language and role, tests it as its author would, builds it, and examines
+# the component; then the examples that are not in Rust in the same way, which have to have the kit
+# of the templates: `check.sh MOVER [rust|c|js|python...]`.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-export CARGO_TARGET_DIR="$PWD/target/templates"
-work="$(mktemp -d)"
+mover=$(realpath "$1")
+shift
+languages=("$@")
+[ "${#languages[@]}" -gt 0 ] || languages=(rust c js python)
+cd "$(dirname "$0")"
+templates=$PWD
+work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for role in transform snoop dedupe filter; do
-    project="$work/my-$role"
-    mkdir -p "$project/vendor/mover-plugin"
-    cp -R templates/rust/common/. templates/rust/"$role"/. "$project"
-    cp -R sdk/Cargo.toml sdk/src sdk/derive sdk/shared "$project/vendor/mover-plugin"
-    while IFS= read -r -d '' file; do
-        sed -i -e "s/{{name}}/my-$role/g; s/{{type}}/My${role^}/g; s/{{crate}}/my_$role/g" "$file"
-        if [ "$file" != "${file%.in}" ]; then mv "$file" "${file%.in}"; fi
-    done < <(find "$project" -path "$project/vendor" -prune -o -type f -print0)
-    echo "== $role"
-    cd "$project"
-    cargo fmt --check
-    cargo clippy --quiet --all-targets -- -D warnings
-    cargo test --quiet
-    cargo build --quiet --release --target wasm32-unknown-unknown
-    cd - >/dev/null
+export XDG_DATA_HOME="$work/data" XDG_STATE_HOME="$work/state" XDG_CACHE_HOME="$work/cache"
+# The SDK is compiled once for all projects, and again only when it changes.
+export CARGO_TARGET_DIR="$templates/../target/templates" PYTHONDONTWRITEBYTECODE=1
+
+# Other than the defaults, so that a snoop finds something in what it is tried with.
+declare -A configs=(
+    [transform]='{"shortest":20}'
+    [filter]='{"distance":3}'
+    [snoop]='{"word":"e","action":"hold"}'
+    [dedupe]='{"page":1024}'
+)
+declare -A examples=([c]=shuffle-c [js]=email-addresses-js [python]=secrets-py)
+
+strict=(cc -std=c17 -Wall -Wextra -Werror -g -fsanitize=address,undefined)
+
+test_rust() { cargo fmt --check && cargo clippy --quiet --all-targets -- -D warnings && cargo test --quiet; }
+test_c() { "${strict[@]}" tests/plugin.c src/plugin.c -o plugin-test && ./plugin-test; }
+test_js() { node --test; }
+test_python() { python3 -m unittest discover --quiet tests; }
+
+# check LANGUAGE FOLDER CONFIG...
+check() {
+    echo "== $1 $2"
+    cd "$work/$2"
+    "test_$1" > test.log 2>&1 || { cat test.log; return 1; }
+    # What npm brought for one project is right for all.
+    [ "$1" != js ] || [ ! -d "$work/node_modules" ] || cp -R "$work/node_modules" .
+    "$mover" plugin build -o component.wasm
+    [ "$1" != js ] || [ -d "$work/node_modules" ] || cp -R node_modules "$work"
+    for config in "${@:3}"; do
+        "$mover" plugin test component.wasm --cases 16 --config "$config"
+    done
+}
+
+for language in "${languages[@]}"; do
+    [ "$language" != c ] || { "${strict[@]}" c/tests/kit.c -o "$work/kit-test" && "$work/kit-test"; }
+    for role in transform filter snoop dedupe; do
+        project="my-$language-$role"
+        "$mover" plugin new "$project" --role "$role" --lang "$language" --into "$work/$project" > "$work/log"
+        (check "$language" "$project" "${configs[$role]}")
+    done
+    example=${examples[$language]:-}
+    [ -n "$example" ] || continue
+    # Without what a build made there.
+    mkdir "$work/$example"
+    tar -C "../examples/$example" --exclude target --exclude node_modules --exclude '*.wasm' -cf - . | tar -C "$work/$example" -xf -
+    role=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["role"])' "$work/$example/manifest.json")
+    diff -r "$work/my-$language-$role/kit" "$work/$example/kit"
+    (check "$language" "$example" '{}')
 done

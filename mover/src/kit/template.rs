@@ -79,7 +79,7 @@ pub enum Language {
     Rust,
     /// C, for all roles
     C,
-    /// JavaScript, for snoop and transform: second tier, slow
+    /// JavaScript, for all roles: second tier, slow
     Js,
     /// Python, for all roles: second tier, slow
     Python,
@@ -115,13 +115,6 @@ pub fn new_project(
 ) -> Result<Vec<String>> {
     check_name(name)?;
     let parts = ["common", role_name(role)].map(|part| format!("{}/{part}", language.folder()));
-    if TEMPLATES.get_dir(&parts[1]).is_none() {
-        let message =
-            format!("there is no project of a {} in {}", role_name(role), language.folder());
-        return Err(Error::new(ErrorKind::Unsupported, message).way_out(
-            "write it in Rust or C; in JavaScript and Python there are snoops and transforms",
-        ));
-    }
     match fs::read_dir(folder).map(|mut files| files.next().is_none()) {
         Ok(false) => {
             let message = format!("{} is not empty", folder.display());
@@ -134,7 +127,7 @@ pub fn new_project(
     }
     let mut written = Vec::new();
     for path in parts {
-        let template = TEMPLATES.get_dir(&path).expect("every language has what is common");
+        let template = TEMPLATES.get_dir(&path).expect("every language has every role");
         for (path, bytes) in files(template) {
             let path = path.strip_suffix(".in").unwrap_or(&path).to_owned();
             match std::str::from_utf8(bytes) {
@@ -262,15 +255,12 @@ mod tests {
     fn a_project_of_the_second_tier_has_all_that_its_build_reads() {
         let js = ["package.json", "kit/build.js", "kit/ROLE.js", "src/plugin.js"];
         let python = ["pyproject.toml", "requirements.txt", "kit/ROLE.py", "src/plugin.py"];
-        for (language, needed, roles) in [
-            (Language::Js, js, &[Role::Snoop, Role::Transform][..]),
-            (Language::Python, python, &ROLES),
-        ] {
-            for role in roles {
+        for (language, needed) in [(Language::Js, js), (Language::Python, python)] {
+            for role in ROLES {
                 let folder = tempfile::tempdir().unwrap();
-                let written = new_project(folder.path(), "log-thing", *role, language).unwrap();
+                let written = new_project(folder.path(), "log-thing", role, language).unwrap();
                 for needed in needed.iter().chain(&["manifest.json", "README.md", ".gitignore"]) {
-                    let needed = needed.replace("ROLE", role_name(*role));
+                    let needed = needed.replace("ROLE", role_name(role));
                     assert!(written.contains(&needed), "{needed}: {written:?}");
                 }
                 for path in &written {
@@ -279,15 +269,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_role_that_a_language_does_not_have_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let into = folder.path().join("new");
-        let error = new_project(&into, "log-thing", Role::Dedupe, Language::C).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(!into.exists());
     }
 
     #[test]

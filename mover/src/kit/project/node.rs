@@ -1,4 +1,4 @@
-//! Projects in JavaScript: npm gets componentize-qjs, and QuickJS runs the plugin.
+//! Projects in JavaScript: npm gets componentize-js, and SpiderMonkey runs the plugin.
 
 use std::ffi::OsStr;
 use std::path::Path;

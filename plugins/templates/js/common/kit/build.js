@@ -2,9 +2,9 @@
 // `mover plugin build` calls it. Change nothing in it.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { componentize } from 'componentize-qjs';
+import { componentize } from '@bytecodealliance/componentize-js';
 
-const [witPath, world, entry, output] = process.argv.slice(2);
+const [witPath, worldName, sourcePath, output] = process.argv.slice(2);
 
 // What the component knows of its manifest; it has no files to read it from.
 const manifest = JSON.parse(readFileSync('manifest.json', 'utf8'));
@@ -13,14 +13,17 @@ writeFileSync(
   `export const schema = ${JSON.stringify(manifest.config_schema)};\n`,
 );
 
-const { component } = await componentize({
-  witPath,
-  world,
-  jsSource: readFileSync(entry, 'utf8'),
-  jsPath: entry,
-  moduleRoot: '.',
-  // No clock, no files, no randomness of the machine: a call of one traps.
-  stubWasi: true,
-  sync: true,
-});
-writeFileSync(output, component);
+try {
+  const { component } = await componentize({
+    sourcePath,
+    witPath,
+    worldName,
+    // No clock, no files, no network, no randomness of the machine: without these no WASI is left.
+    disableFeatures: ['stdio', 'random', 'clocks', 'http', 'fetch-event'],
+  });
+  writeFileSync(output, component);
+} catch (error) {
+  // The first line tells of a tool of componentize-js; an author's own mistake stands below it.
+  console.error(error.message.replace(/^Failed to initialize component.*\n/, ''));
+  process.exit(1);
+}

@@ -1,20 +1,15 @@
 // Joins `src/plugin.js` to the contract of a snoop. Change nothing in it.
 
-import { write } from 'mover:plugin/log@0.1.0';
-import { schema } from '../target/manifest.js';
-import { configuration, contractError, logTo } from './mover-plugin.js';
+import { call, checked, open } from './component.js';
 import { Plugin } from '../src/plugin.js';
 
-logTo(write);
+const ACTIONS = ['pass', 'tag', 'hold', 'stop'];
+const FINDING_COUNT_MAX = 64;
 
 class Inspector {
   static open(config) {
     const inspector = new Inspector();
-    try {
-      inspector.plugin = new Plugin(configuration(config, schema));
-    } catch (error) {
-      throw contractError(error);
-    }
+    inspector.plugin = open(Plugin, config);
     return inspector;
   }
 
@@ -29,25 +24,33 @@ class Inspector {
   }
 
   inspect(window, ends) {
-    const verdicts = [];
-    let start = 0;
-    for (const end of ends) {
-      this.plugin.look(window.subarray(start, end));
-      verdicts.push(answer(this.plugin.verdict()));
-      start = end;
-    }
-    if (start < window.length) this.plugin.look(window.subarray(start));
-    return verdicts;
+    return call(() => {
+      const verdicts = [];
+      let start = 0;
+      for (const end of ends) {
+        this.plugin.look(window.subarray(start, end));
+        verdicts.push(answer(this.plugin.verdict()));
+        start = end;
+      }
+      if (start < window.length) this.plugin.look(window.subarray(start));
+      return verdicts;
+    });
   }
 
   save() {
-    return this.plugin.save();
+    return call(() => checked(this.plugin.save(), 'save'));
   }
 }
 
-function answer({ action, findings }) {
-  const full = (it) => ({ offset: 0, length: 0, detail: '', ...it });
-  return { action, findings: findings.slice(0, 64).map(full) };
+// What the contract cannot carry is told here, where it has a name; behind it, it would trap.
+function answer(verdict) {
+  const { action, findings = [] } = verdict ?? {};
+  if (!ACTIONS.includes(action)) throw new TypeError(`verdict gave the action ${action}`);
+  return { action, findings: findings.slice(0, FINDING_COUNT_MAX).map(found) };
+}
+
+function found({ name, offset = 0, length = 0, detail = '' }) {
+  return { name: String(name), offset: BigInt(offset), length, detail: String(detail) };
 }
 
 export const snoop = { Inspector };

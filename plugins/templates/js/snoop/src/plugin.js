@@ -2,6 +2,9 @@
 
 import { ConfigError } from '../kit/mover-plugin.js';
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 /** How many places are told; the host keeps 64. */
 const PLACE_COUNT_MAX = 64;
 
@@ -9,7 +12,7 @@ const PLACE_COUNT_MAX = 64;
 export class Plugin {
   /** `config` fits the schema in `manifest.json`. */
   constructor(config) {
-    this.word = utf8(config.word);
+    this.word = encoder.encode(config.word);
     if (this.word.length < 1 || this.word.length > 1000) {
       throw new ConfigError('word: it has from 1 to 1000 bytes');
     }
@@ -52,12 +55,12 @@ export class Plugin {
 
   /** All that `resume` needs in the middle of an entry. */
   save() {
-    return utf8(JSON.stringify([this.offset, Array.from(this.tail), this.places]));
+    return encoder.encode(JSON.stringify([this.offset, Array.from(this.tail), this.places]));
   }
 
   /** Goes on where a saved one stood; a state may be damaged, and then it throws. */
   resume(state) {
-    const [offset, tail, places] = JSON.parse(String.fromCharCode(...state));
+    const [offset, tail, places] = JSON.parse(decoder.decode(state));
     const isPossible =
       [offset, ...places].every((it) => Number.isSafeInteger(it) && it >= 0) &&
       tail.every((it) => Number.isInteger(it) && it >= 0 && it < 256) &&
@@ -69,10 +72,4 @@ export class Plugin {
     this.tail = Uint8Array.from(tail);
     this.places = places;
   }
-}
-
-// The component's engine has no TextEncoder.
-function utf8(text) {
-  const bytes = unescape(encodeURIComponent(text));
-  return Uint8Array.from(bytes, (character) => character.charCodeAt(0));
 }

@@ -1,35 +1,21 @@
 // Joins `src/plugin.js` to the contract of a transform. Change nothing in it.
 
-import { write } from 'mover:plugin/log@0.1.0';
-import { schema } from '../target/manifest.js';
-import { configuration, contractError, logTo } from './mover-plugin.js';
+import { call, open, put } from './component.js';
 import { Plugin } from '../src/plugin.js';
-
-logTo(write);
 
 class Codec {
   static open(config, _key) {
     const codec = new Codec();
-    try {
-      codec.plugin = new Plugin(configuration(config, schema));
-    } catch (error) {
-      throw contractError(error);
-    }
+    codec.plugin = open(Plugin, config);
     return codec;
   }
 
   encode(_chunk, input, output) {
-    output.write(this.plugin.encode(input));
+    call(() => put(output, this.plugin.encode(input), 'encode'));
   }
 
-  decode(chunk, input, output) {
-    let plain;
-    try {
-      plain = this.plugin.decode(input, chunk.plainLength);
-    } catch (error) {
-      throw contractError(error);
-    }
-    output.write(plain);
+  decode({ plainLength }, input, output) {
+    call(() => put(output, this.plugin.decode(input, plainLength), 'decode'));
   }
 }
 
