@@ -58,6 +58,6 @@ for language in "${languages[@]}"; do
     mkdir "$work/$example"
     tar -C "../examples/$example" --exclude target --exclude node_modules --exclude '*.wasm' -cf - . | tar -C "$work/$example" -xf -
     role=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["role"])' "$work/$example/manifest.json")
-    diff -r "$work/my-$language-$role/kit" "$work/$example/kit"
+    diff -r --exclude __pycache__ "$work/my-$language-$role/kit" "$work/$example/kit"
     (check "$language" "$example" '{}')
 done

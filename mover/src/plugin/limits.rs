@@ -45,8 +45,8 @@ impl Limits {
 }
 
 /// Core instances, tables and memories that componentising a plugin makes: a few, for shims. An
-/// interpreter with its libraries is linked of many: Python's takes more than 16 instances, that
-/// of JavaScript a memory for each module that stands for a part of WASI.
+/// interpreter with its libraries is linked of many, Python's of more than 16 instances, and a
+/// component that is composed of others has the memories of all.
 const INSTANCE_COUNT_MAX: usize = 64;
 const TABLE_COUNT_MAX: usize = 8;
 const MEMORY_COUNT_MAX: usize = 8;

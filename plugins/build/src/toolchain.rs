@@ -10,7 +10,8 @@ const AR: &str = "llvm-ar-22";
 
 /// What every guest may use of WebAssembly. The host has to switch on no more than this.
 const FEATURES: &str = "+simd128,+bulk-memory";
-/// Guests that also gain by 128-bit products, and are worth a second set of flags.
+/// Guests that also gain by 128-bit products: wide arithmetic, a finished proposal since August
+/// 2026, of which the compiler still says that it is unstable.
 const WIDE_ARITHMETIC: &[&str] = &["chacha20poly1305"];
 
 /// Variables that a build needs; all others are taken away, so that none can change the bytes.

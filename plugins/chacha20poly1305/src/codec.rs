@@ -179,7 +179,7 @@ mod tests {
     fn all_of_it_is_what_the_library_makes() {
         let theirs = XChaCha20Poly1305::new(&KEY.into());
         for length in (0..700).chain([4095, 4096, 4097, 70_000]) {
-            let plain: Vec<u8> = (0..length).map(|index: u32| (index * 31 >> 3) as u8).collect();
+            let plain: Vec<u8> = (0..length).map(|index: u32| ((index * 31) >> 3) as u8).collect();
             let binding = &plain[..plain.len() % 37];
             let mut ours = plain.clone();
             let tag = codec().encrypt(&NONCE, binding, &mut ours).unwrap();
