@@ -79,7 +79,7 @@ impl Toolchain {
             .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(guest, &prefixes))
             .env("CC_wasm32_unknown_unknown", CLANG)
             .env("AR_wasm32_unknown_unknown", AR)
-            .env("CFLAGS_wasm32_unknown_unknown", c_flags(&prefixes))
+            .env("CFLAGS_wasm32_unknown_unknown", c_flags(plugins, guest, &prefixes))
             // Without it a flag ends at a space, also inside the name of a folder.
             .env("CC_SHELL_ESCAPED_FLAGS", "1")
             .env("SOURCE_DATE_EPOCH", "0")
@@ -123,13 +123,18 @@ fn rust_flags(guest: &str, prefixes: &[(PathBuf, String)]) -> String {
     flags.join("\x1f")
 }
 
-fn c_flags(prefixes: &[(PathBuf, String)]) -> String {
+fn c_flags(plugins: &Path, guest: &str, prefixes: &[(PathBuf, String)]) -> String {
+    let quoted = |flag: String| format!("'{}'", flag.replace('\'', "'\\''"));
     let map = |(from, to): &(PathBuf, String)| {
-        let map = format!("-ffile-prefix-map={}={to}", from.display());
-        format!("'{}'", map.replace('\'', "'\\''"))
+        quoted(format!("-ffile-prefix-map={}={to}", from.display()))
     };
-    let maps: Vec<_> = prefixes.iter().map(map).collect();
-    format!("-O3 -msimd128 -mbulk-memory {}", maps.join(" "))
+    let mut flags = vec!["-O3 -msimd128 -mbulk-memory".to_owned()];
+    flags.extend(prefixes.iter().map(map));
+    let wide = plugins.join(guest).join("c/wide.h");
+    if wide.is_file() {
+        flags.push(format!("-include {}", quoted(wide.display().to_string())));
+    }
+    flags.join(" ")
 }
 
 fn output(program: &str, arguments: &[&str]) -> Result<String> {
