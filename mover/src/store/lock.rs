@@ -11,7 +11,15 @@ use crate::{Error, ErrorKind, Result};
 /// The lock; dropping it gives it back, as does the end of the process, however that comes.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a program that another thread has just started has the file, too,
+        // until it has become itself.
+        let _ = self.file.unlock();
+    }
 }
 
 /// How it went.
@@ -70,7 +78,7 @@ pub(super) fn acquire(path: &Path, doing: &str, clock: &dyn Clock) -> Result<Att
         file.write_all(text.as_bytes())
     };
     write(&mut file).map_err(failed)?;
-    Ok(Attempt::Held(Lock { _file: file }))
+    Ok(Attempt::Held(Lock { file }))
 }
 
 /// What a reader does that found the catalog behind.
@@ -118,6 +126,12 @@ mod tests {
         assert!(text.contains(&std::process::id().to_string()), "{text}");
         assert!(text.contains("archive /home, since 2023-11-14"), "{text}");
         drop(held);
-        assert!(matches!(acquire(&path, "prune", &clock).unwrap(), Attempt::Held(_)));
+        let Attempt::Held(held) = acquire(&path, "prune", &clock).unwrap() else {
+            panic!("the lock was not given back");
+        };
+        // As a program has it that is being started.
+        let _also = held.file.try_clone().unwrap();
+        drop(held);
+        assert!(matches!(acquire(&path, "archive", &clock).unwrap(), Attempt::Held(_)));
     }
 }
