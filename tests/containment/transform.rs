@@ -69,6 +69,15 @@ fn memory_that_is_too_large_from_the_start_is_refused() {
 }
 
 #[test]
+fn memories_that_are_too_large_together_are_refused() {
+    // 20 MiB and 20 MiB, where 32 are allowed.
+    let second = Guest::transform().with("module", "(memory $second 320)");
+    load(&second.build()).transform("{}", &[]).expect("one of them alone is allowed");
+    let error = open_error(&second.with("memory", "320"));
+    assert_told(&error, "open", "passed its memory limit of 32 MiB");
+}
+
+#[test]
 fn memory_grows_to_the_limit_and_no_further() {
     // 512 pages are 32 MiB.
     let to_limit = "(if (i32.eq (memory.grow (i32.const 510)) (i32.const -1)) (then unreachable))

@@ -175,11 +175,11 @@ class Pipe(Tool):
             run("age-keygen", "-o", self.key)
 
     def archive(self, store, source, name):
-        script = f'set -o pipefail; tar --xattrs --xattrs-include='*' -C "{source}" -cf - . | zstd -q -3 -T0 | age -r "$(age-keygen -y "{self.key}")" -o "{store}"'
+        script = f'set -o pipefail; tar --xattrs --xattrs-include="*" -C "{source}" -cf - . | zstd -q -3 -T0 | age -r "$(age-keygen -y "{self.key}")" -o "{store}"'
         return ["bash", "-c", script]
 
     def restore(self, store, source, target):
-        return ["bash", "-c", f'set -o pipefail; age -d -i "{self.key}" "{store}" | zstd -q -d | tar --xattrs --xattrs-include='*' -C "{target}" -xpf -']
+        return ["bash", "-c", f'set -o pipefail; age -d -i "{self.key}" "{store}" | zstd -q -d | tar --xattrs --xattrs-include="*" -C "{target}" -xpf -']
 
     def restore_one(self, store, source, path, target):
         inside = f"./{path.relative_to(source)}"
