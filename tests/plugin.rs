@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::kit::component::{self, Behaviour};
+use crate::kit::guest::Guest;
 use crate::kit::{Done, Machine, args, assert_same, tree};
 
 /// A machine with a component in a file.
@@ -197,6 +198,20 @@ fn a_decoder_that_says_more_than_it_should_is_shown_by_a_run() {
     again(&machine, check).assert_code(&[2]).assert_says(&["passed its output limit"]);
     let round_trip = done.lines_of("check").into_iter().find(|it| it["check"] == "round-trip");
     assert_eq!(round_trip.expect("it is asked")["ok"], true);
+}
+
+#[test]
+fn what_counts_its_calls_depends_on_the_order_of_chunks() {
+    let counter =
+        Guest::transform().with("module", "(global $calls (mut i32) (i32.const 0))").with(
+            "encode",
+            "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+            (if (local.get $length) (then (i32.store8 (local.get $input) (global.get $calls))))",
+        );
+    let (machine, path) = with_component("counter", &counter.build());
+    let failed = failed(&test(&machine, &path));
+    let check = failed.iter().find(|check| check["check"] == "order").expect("it counts");
+    assert!(check["message"].as_str().unwrap().contains("behind other ones"), "{check}");
 }
 
 #[test]
