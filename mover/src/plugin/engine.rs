@@ -92,6 +92,9 @@ fn config() -> Config {
         // On, though no component uses it: wasmtime joins the parts of a composed component with
         // modules of its own that do, and panics where they are not valid.
         .wasm_multi_memory(true)
+        // Places in the component of each instruction: a tenth and more of the code, which every
+        // start reads and checks. Functions are told by their names without it.
+        .generate_address_map(false)
         // Deep recursion in a component ends long before the 2 MiB stack of a worker does.
         .max_wasm_stack(512 << 10);
     // Left as they are:
