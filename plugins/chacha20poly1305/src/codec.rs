@@ -5,6 +5,7 @@
 use crate::chacha::{BLOCK_LENGTH, ChaCha};
 use crate::poly1305::Poly1305;
 use chacha20::{R20, hchacha};
+use shared::config::object;
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -55,10 +56,9 @@ impl Codec {
     /// Takes the key over and wipes the copy it came in.
     pub(crate) fn open(config: &str, key: Vec<u8>) -> Result<Self, Error> {
         let key = Zeroizing::new(key);
-        if !config.trim().is_empty() {
-            serde_json::from_str::<CodecConfig>(config)
-                .map_err(|error| Error::Config(error.to_string()))?;
-        }
+        let config = object(config).map_err(|error| Error::Config(error.to_string()))?;
+        serde_json::from_str::<CodecConfig>(config)
+            .map_err(|error| Error::Config(error.to_string()))?;
         let key = <[u8; 32]>::try_from(key.as_slice()).map_err(|_| Error::Key)?;
         Ok(Self { key: Zeroizing::new(key) })
     }

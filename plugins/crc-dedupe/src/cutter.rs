@@ -5,6 +5,7 @@
 
 use crate::gear::Gear;
 use serde::Deserialize;
+use shared::config::object;
 use shared::window::{EndsError, parts};
 
 /// The contract's bound for a block.
@@ -35,11 +36,9 @@ pub(crate) struct Cutter {
 impl Cutter {
     /// Takes an empty `config` for the defaults; an error is a message.
     pub(crate) fn open(config: &str) -> Result<Self, String> {
-        let config: CutterConfig = if config.trim().is_empty() {
-            CutterConfig::default()
-        } else {
-            serde_json::from_str(config).map_err(|error| error.to_string())?
-        };
+        let config = object(config).map_err(|error| error.to_string())?;
+        let config: CutterConfig =
+            serde_json::from_str(config).map_err(|error| error.to_string())?;
         let CutterConfig { min, average, max } = config;
         if min < BLOCK_LENGTH_MIN || max > BLOCK_LENGTH_MAX {
             return Err(format!(

@@ -2,6 +2,7 @@
 
 use crate::entropy::{Counts, Logarithms};
 use crate::kind;
+use shared::config::object;
 use shared::state::{StateError, StateReader, StateWriter};
 use shared::window::{EndsError, Part, parts};
 
@@ -37,11 +38,10 @@ pub(crate) struct Inspector {
 }
 
 impl Inspector {
-    /// Takes an empty `config` for the defaults.
-    pub(crate) fn open(config: &str) -> Result<Self, serde_json::Error> {
-        if !config.trim().is_empty() {
-            serde_json::from_str::<InspectorConfig>(config)?;
-        }
+    /// Takes an empty `config` for the defaults; an error is a message.
+    pub(crate) fn open(config: &str) -> Result<Self, String> {
+        let config = object(config).map_err(|error| error.to_string())?;
+        serde_json::from_str::<InspectorConfig>(config).map_err(|error| error.to_string())?;
         Ok(Self {
             offset: 0,
             head: Vec::with_capacity(HEAD_LENGTH),

@@ -52,8 +52,8 @@ fn verdict(answer: inspector::Answer) -> Verdict {
     Verdict { action: Action::Tag, findings: vec![finding] }
 }
 
-fn invalid_config(error: serde_json::Error) -> Error {
-    Error { kind: ErrorKind::InvalidConfig, message: error.to_string() }
+fn invalid_config(message: String) -> Error {
+    Error { kind: ErrorKind::InvalidConfig, message }
 }
 
 fn other(error: impl ToString) -> Error {

@@ -5,6 +5,7 @@ use boreal::memory::{FragmentedMemory, MemoryParams, Region, RegionDescription};
 use boreal::scanner::{ScanParams, ScanResult};
 use boreal::{MetadataValue, Scanner};
 use serde::Deserialize;
+use shared::config::object;
 use std::collections::BTreeMap;
 
 const DEFAULT_RULES: &str = include_str!("default.yar");
@@ -60,11 +61,9 @@ pub(crate) struct Rules {
 impl Rules {
     /// Takes an empty `config` for the defaults; an error is a message.
     pub(crate) fn open(config: &str) -> Result<Self, String> {
-        let config: RulesConfig = if config.trim().is_empty() {
-            RulesConfig::default()
-        } else {
-            serde_json::from_str(config).map_err(|error| error.to_string())?
-        };
+        let config = object(config).map_err(|error| error.to_string())?;
+        let config: RulesConfig =
+            serde_json::from_str(config).map_err(|error| error.to_string())?;
         if config.overlap > OVERLAP_MAX {
             return Err(format!("overlap is at most {OVERLAP_MAX}"));
         }

@@ -4,6 +4,7 @@
 //! Contexts and the output buffer are made once, because making them costs more than a small chunk.
 
 use serde::Deserialize;
+use shared::config::object;
 use std::fmt;
 use zstd_safe::{CCtx, CParameter, DCtx};
 
@@ -62,11 +63,9 @@ pub(crate) struct Codec {
 impl Codec {
     /// Takes an empty `config` for the defaults.
     pub(crate) fn open(config: &str) -> Result<Self, Error> {
-        let config: CodecConfig = if config.trim().is_empty() {
-            CodecConfig::default()
-        } else {
-            serde_json::from_str(config).map_err(|error| Error::Config(error.to_string()))?
-        };
+        let config = object(config).map_err(|error| Error::Config(error.to_string()))?;
+        let config: CodecConfig =
+            serde_json::from_str(config).map_err(|error| Error::Config(error.to_string()))?;
         if !(LEVEL_MIN..=LEVEL_MAX).contains(&config.level) {
             return Err(Error::Config(format!("level is {LEVEL_MIN} to {LEVEL_MAX}")));
         }
@@ -208,7 +207,7 @@ mod tests {
     #[test]
     fn a_wrong_configuration_is_refused() {
         for config in
-            ["{\"level\": 23}", "{\"level\": -8}", "{\"window_log\": 25}", "[", "{\"a\":1}"]
+            ["{\"level\": 23}", "{\"level\": -8}", "{\"window_log\": 25}", "[", "[]", "{\"a\":1}"]
         {
             assert!(matches!(Codec::open(config), Err(Error::Config(_))), "{config}");
         }

@@ -28,9 +28,8 @@ pub(super) fn wrong_ones_are_refused(subject: &Subject, _: Dice) -> Result<usize
 }
 
 fn wrong_ones(subject: &Subject) -> Vec<String> {
-    // No list: whoever reads a configuration with serde alone takes one for the fields in order.
     let mut wrong: Vec<String> =
-        ["{", "7", "null", "\"text\"", "{}{}", "\u{0}"].map(str::to_owned).to_vec();
+        ["{", "[]", "7", "null", "\"text\"", "{}{}", "\u{0}"].map(str::to_owned).to_vec();
     // Deep enough to overflow a stack that nobody guards.
     wrong.push("[".repeat(20_000));
     let right: Map<String, Value> = serde_json::from_str(&subject.config).unwrap_or_default();
