@@ -45,11 +45,11 @@ impl Limits {
 }
 
 /// Core instances, tables and memories that componentising a plugin makes: a few, for shims. An
-/// interpreter with its libraries is linked of many, Python's of more than 16 instances, and a
-/// component that is composed of others has the memories of all.
+/// interpreter with its libraries is linked of many, Python's of more than 16 instances, in one
+/// memory. A component that is composed of more than two others, each with a memory, is refused.
 const INSTANCE_COUNT_MAX: usize = 64;
 const TABLE_COUNT_MAX: usize = 8;
-const MEMORY_COUNT_MAX: usize = 8;
+const MEMORY_COUNT_MAX: usize = 2;
 const TABLE_ELEMENT_COUNT_MAX: usize = 100_000;
 
 /// Counts what an instance has, and says no.
