@@ -12,7 +12,8 @@ use format::{
 
 use super::access::WriteAccess;
 use super::begin::{Beginning, Continued, JournalPlace};
-use super::decode::{ChunkCache, Decoding};
+use super::cache::ChunkCache;
+use super::decode::Decoding;
 use super::filters::FilterConfig;
 use super::head::{Head, HeadMeters, HeadParts};
 use super::journal::{Head as JournalHead, Job, JournalWriter, OpenEntry};

@@ -1,18 +1,18 @@
-//! Decoded chunks for whoever reads an archive: by address, through a cache, and ahead of need.
+//! Decoded chunks by address: the components and keys of their sessions, opened once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use format::{ChunkId, ChunkKind, ComponentEntry, Context, Digest, Role, SessionHeader, SessionId};
 
 use super::stages::open_transform;
 use crate::ambient::{Random, SystemRandom};
-use crate::archive::{Chain, ChainStage, ChunkProvider, DecodeVerify, DecodedChunk};
+use crate::archive::{Chain, ChainStage, DecodeVerify, DecodedChunk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EpochKey, Keyring};
 use crate::plugin::{Engine, Plugin};
-use crate::store::ReadStore;
+use crate::store::{ChunkPlace, MediumKind, ReadStore, StoredChunk};
 
 /// What all readers of one session share: components loaded once, epochs opened once.
 pub struct Decoding<'a> {
@@ -22,6 +22,8 @@ pub struct Decoding<'a> {
     sessions: Mutex<HashMap<SessionId, Arc<SessionHeader>>>,
     plugins: Mutex<HashMap<Digest, Arc<Plugin>>>,
     epochs: Mutex<HashMap<(SessionId, u32), Option<EpochKey>>>,
+    /// The volumes that are tapes.
+    tapes: OnceLock<HashSet<u32>>,
     chunks_read: AtomicU64,
     stored_bytes_read: AtomicU64,
 }
@@ -36,6 +38,7 @@ impl<'a> Decoding<'a> {
             sessions: Mutex::default(),
             plugins: Mutex::default(),
             epochs: Mutex::default(),
+            tapes: OnceLock::new(),
             chunks_read: AtomicU64::new(0),
             stored_bytes_read: AtomicU64::new(0),
         }
@@ -64,6 +67,32 @@ impl<'a> Decoding<'a> {
             record.map_or_else(|| number.to_string(), |record| record.label.clone())
         };
         Ok(passes.into_iter().map(|(number, passes)| (label(number), passes)).collect())
+    }
+
+    /// Reads a chunk as it is stored.
+    pub(super) fn read(&self, id: &ChunkId) -> Result<StoredChunk> {
+        let stored = self.store.read_chunk(id)?;
+        self.chunks_read.fetch_add(1, Ordering::Relaxed);
+        self.stored_bytes_read.fetch_add(stored.payload.len() as u64, Ordering::Relaxed);
+        Ok(stored)
+    }
+
+    /// The tape on which each chunk lies, of those that lie on one. A store that cannot say so now
+    /// has no tapes as far as the order of reading goes.
+    pub(super) fn tapes(&self, chunks: &[ChunkId]) -> Vec<Option<u32>> {
+        let tapes = self.tapes.get_or_init(|| {
+            let volumes = self.store.volumes().unwrap_or_default();
+            let tapes = volumes.iter().filter(|volume| volume.kind == MediumKind::Tape);
+            tapes.map(|volume| volume.number).collect()
+        });
+        if tapes.is_empty() {
+            return vec![None; chunks.len()];
+        }
+        let places = self.store.chunk_places(chunks).unwrap_or_default();
+        let volume = |place: Option<ChunkPlace>| place.map(|place| place.volume);
+        let mut volumes: Vec<_> = places.into_iter().map(volume).collect();
+        volumes.resize(chunks.len(), None);
+        volumes.into_iter().map(|volume| volume.filter(|it| tapes.contains(it))).collect()
     }
 
     fn session(&self, session: SessionId) -> Result<Arc<SessionHeader>> {
@@ -161,9 +190,12 @@ impl<'a> Decoder<'a> {
 
     /// Reads, checks and decodes a chunk.
     pub fn chunk(&mut self, id: &ChunkId) -> Result<DecodedChunk> {
-        let stored = self.decoding.store.read_chunk(id)?;
-        self.decoding.chunks_read.fetch_add(1, Ordering::Relaxed);
-        self.decoding.stored_bytes_read.fetch_add(stored.payload.len() as u64, Ordering::Relaxed);
+        let stored = self.decoding.read(id)?;
+        self.decode(id, &stored)
+    }
+
+    /// Checks and decodes what was read.
+    pub(super) fn decode(&mut self, id: &ChunkId, stored: &StoredChunk) -> Result<DecodedChunk> {
         let mut plain = Vec::new();
         let chain = self.chain(stored.header.session, &stored.context)?;
         chain.decode(&stored.header, &stored.payload, &mut plain)?;
@@ -188,145 +220,5 @@ impl<'a> Decoder<'a> {
             }
         }
         Ok(&mut self.chains.front_mut().expect("put there above").1)
-    }
-}
-
-/// What the cache knows of a chunk.
-enum Slot {
-    /// A thread is at it.
-    Loading,
-    /// Here it is, and when it was asked for last.
-    Ready(Arc<DecodedChunk>, u64),
-}
-
-#[derive(Default)]
-struct CacheState {
-    slots: HashMap<ChunkId, Slot>,
-    clock: u64,
-    closed: bool,
-    /// What readers-ahead are to load, in the order of need.
-    wanted: VecDeque<ChunkId>,
-}
-
-/// A bounded cache of decoded chunks with readers-ahead.
-///
-/// The order in which chunks are wanted is a hint only: a chunk that is asked for and is neither
-/// there nor being loaded is loaded by whoever asks, so that no order can make anybody wait for
-/// ever. A failed load is forgotten, and so told to each who asks.
-pub struct ChunkCache<'a> {
-    decoding: &'a Decoding<'a>,
-    capacity: usize,
-    state: Mutex<CacheState>,
-    changed: Condvar,
-    own: Mutex<Decoder<'a>>,
-}
-
-impl<'a> ChunkCache<'a> {
-    /// Keeps at most `capacity` decoded chunks, besides one in the hands of each reader.
-    pub fn new(decoding: &'a Decoding<'a>, capacity: usize) -> ChunkCache<'a> {
-        ChunkCache {
-            decoding,
-            capacity,
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            own: Mutex::new(Decoder::new(decoding)),
-        }
-    }
-
-    /// Says that a chunk will be asked for soon. Whoever says so keeps the number of chunks that
-    /// are wanted and not yet used well below the capacity.
-    pub fn want(&self, chunk: ChunkId) {
-        let mut state = self.state.lock().expect("no holder panics");
-        if !state.slots.contains_key(&chunk) && state.wanted.back() != Some(&chunk) {
-            state.wanted.push_back(chunk);
-            self.changed.notify_all();
-        }
-    }
-
-    /// Loads what is wanted until the cache is closed: the work of a reader-ahead.
-    pub fn read_ahead(&self) {
-        let mut decoder = Decoder::new(self.decoding);
-        loop {
-            let mut state = self.state.lock().expect("no holder panics");
-            let chunk = loop {
-                if state.closed {
-                    return;
-                }
-                match state.wanted.pop_front() {
-                    Some(chunk) if state.slots.contains_key(&chunk) => {}
-                    Some(chunk) => break chunk,
-                    None => state = self.changed.wait(state).expect("no holder panics"),
-                }
-            };
-            state.slots.insert(chunk, Slot::Loading);
-            drop(state);
-            self.changed.notify_all();
-            // Whoever asks for a chunk that failed here tries again and gets the error itself.
-            let _ = self.settle(chunk, decoder.chunk(&chunk));
-        }
-    }
-
-    /// Ends the readers-ahead.
-    pub fn close(&self) {
-        self.state.lock().expect("no holder panics").closed = true;
-        self.changed.notify_all();
-    }
-
-    fn settle(&self, id: ChunkId, loaded: Result<DecodedChunk>) -> Result<Arc<DecodedChunk>> {
-        let mut state = self.state.lock().expect("no holder panics");
-        let result = match loaded {
-            Ok(chunk) => {
-                let chunk = Arc::new(chunk);
-                state.clock += 1;
-                let now = state.clock;
-                state.slots.insert(id, Slot::Ready(Arc::clone(&chunk), now));
-                self.evict(&mut state);
-                Ok(chunk)
-            }
-            Err(error) => {
-                state.slots.remove(&id);
-                Err(error)
-            }
-        };
-        drop(state);
-        self.changed.notify_all();
-        result
-    }
-
-    fn evict(&self, state: &mut CacheState) {
-        while state.slots.len() > self.capacity {
-            let age = |(id, slot): (&ChunkId, &Slot)| match slot {
-                Slot::Loading => None,
-                Slot::Ready(_, used) => Some((*used, *id)),
-            };
-            let Some((_, oldest)) = state.slots.iter().filter_map(age).min() else { return };
-            state.slots.remove(&oldest);
-        }
-    }
-}
-
-impl ChunkProvider for ChunkCache<'_> {
-    fn chunk(&self, id: &ChunkId) -> Result<Arc<DecodedChunk>> {
-        let mut state = self.state.lock().expect("no holder panics");
-        loop {
-            state.clock += 1;
-            let now = state.clock;
-            match state.slots.get_mut(id) {
-                Some(Slot::Ready(chunk, used)) => {
-                    *used = now;
-                    return Ok(Arc::clone(chunk));
-                }
-                Some(Slot::Loading) => {
-                    state = self.changed.wait(state).expect("no holder panics");
-                }
-                None => break,
-            }
-        }
-        state.slots.insert(*id, Slot::Loading);
-        state.wanted.retain(|wanted| wanted != id);
-        drop(state);
-        self.changed.notify_all();
-        let loaded = self.own.lock().expect("no holder panics").chunk(id);
-        self.settle(*id, loaded)
     }
 }

@@ -5,8 +5,9 @@ use std::io::Write;
 use format::{ArchiveFooter, EntryKind, Extent, Verdict};
 
 use super::archive::Watch;
+use super::cache::ChunkCache;
 use super::contents::{Contents, PathFilter};
-use super::decode::{ChunkCache, Decoding};
+use super::decode::Decoding;
 use super::filters::Unfiltered;
 use super::walk::cancelled;
 use crate::archive::ChunkProvider;

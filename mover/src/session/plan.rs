@@ -20,8 +20,9 @@ use format::{
 use serde::Serialize;
 
 use super::archive::Watch;
+use super::cache::ChunkCache;
 use super::contents::{Contents, PathFilter};
-use super::decode::{ChunkCache, Decoding};
+use super::decode::Decoding;
 use super::walk::cancelled;
 use crate::error::{Error, Result};
 use crate::store::MediumKind;

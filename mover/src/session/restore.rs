@@ -7,8 +7,9 @@ use std::sync::Arc;
 use format::{ArchiveFooter, ChunkId, EntryKind, Extent, IndexEntry, Run, Verdict};
 
 use super::archive::{Ambient, Watch, seconds};
+use super::cache::ChunkCache;
 use super::contents::{Contents, PathFilter};
-use super::decode::{ChunkCache, Decoding};
+use super::decode::Decoding;
 use super::filters::Unfiltered;
 use super::report::RestoreReport;
 use super::restart::{Earlier, Job, Journal, LONG_FILE_MIN, Marker};
@@ -94,10 +95,11 @@ impl Lookahead<'_> {
     }
 
     fn want(&mut self) {
-        while self.wanted < self.wanted_max {
-            let Some(chunk) = self.plan.pop_front() else { return };
-            self.cache.want(chunk);
-            self.wanted += 1;
+        let count = self.plan.len().min(self.wanted_max.saturating_sub(self.wanted));
+        if count > 0 {
+            let chunks: Vec<ChunkId> = self.plan.drain(..count).collect();
+            self.cache.want(&chunks);
+            self.wanted += count;
         }
     }
 
@@ -191,7 +193,8 @@ pub fn restore(
     };
     let done = std::thread::scope(|scope| {
         for _ in 0..config.workers {
-            scope.spawn(|| cache.read_ahead());
+            let reader = cache.reader_ahead();
+            scope.spawn(|| reader.run());
         }
         let done = restorer.run();
         cache.close();

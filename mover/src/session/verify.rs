@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use format::{ArchiveId, ChunkId, Extent};
 
 use super::archive::{Ambient, Watch, seconds};
+use super::cache::ChunkCache;
 use super::contents::{Contents, PathFilter};
-use super::decode::{ChunkCache, Decoder, Decoding};
+use super::decode::{Decoder, Decoding};
 use super::report::VerifyReport;
 use super::walk::cancelled;
 use crate::error::{Error, ErrorKind, Result};
