@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a project of each language and role, tests it as its author would, builds it, and examines
-# the component; then the examples that are not in Rust in the same way, which have to have the kit
-# of the templates: `check.sh MOVER [rust|c|js|python...]`.
+# the component; then the examples that are not in Rust in the same way, each laid over a new
+# project: `check.sh MOVER [rust|c|js|python...]`.
 set -euo pipefail
 mover=$(realpath "$1")
 shift
@@ -54,10 +54,8 @@ for language in "${languages[@]}"; do
     done
     example=${examples[$language]:-}
     [ -n "$example" ] || continue
-    # Without what a build made there.
-    mkdir "$work/$example"
-    tar -C "../examples/$example" --exclude target --exclude node_modules --exclude '*.wasm' -cf - . | tar -C "$work/$example" -xf -
-    role=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["role"])' "$work/$example/manifest.json")
-    diff -r --exclude __pycache__ "$work/my-$language-$role/kit" "$work/$example/kit"
+    says() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "../examples/$example/manifest.json" "$1"; }
+    "$mover" plugin new "$(says name)" --role "$(says role)" --lang "$language" --into "$work/$example" > "$work/log"
+    cp -R "../examples/$example/." "$work/$example"
     (check "$language" "$example" '{}')
 done
