@@ -267,29 +267,25 @@ fn dedupe(_: &[Vec<u8>]) -> Stage {
 
 fn snoop_type(_: &[Vec<u8>]) -> Stage {
     let mut native = type_inspector::Inspector::open("{}").expect("it opens");
-    let (called, asked) = twice(plugin("snoop-type").inspector("{}").expect("it opens"));
-    let ends = [info(&[]).plain_length];
-    Stage {
-        name: "snoop-type",
-        native: Box::new(move |_, piece| {
-            black_box(native.inspect(piece, &ends).expect("ends are right"));
-        }),
-        wasm: Box::new(move |_, piece| {
-            black_box(called.borrow_mut().inspect(piece, &ends).expect("ends are right"));
-        }),
-        fuel: Box::new(move || asked.borrow().usage().fuel),
-    }
+    snoop("snoop-type", move |piece, ends| {
+        black_box(native.inspect(piece, ends).expect("ends are right"));
+    })
 }
 
 fn snoop_yara(_: &[Vec<u8>]) -> Stage {
     let mut native = inspector::Inspector::open("{}").expect("it opens");
-    let (called, asked) = twice(plugin("snoop-yara").inspector("{}").expect("it opens"));
+    snoop("snoop-yara", move |piece, ends| {
+        black_box(native.inspect(piece, ends).expect("ends are right"));
+    })
+}
+
+/// An inspector that takes each piece for an entry.
+fn snoop(name: &'static str, mut native: impl FnMut(&[u8], &[u32]) + 'static) -> Stage {
+    let (called, asked) = twice(plugin(name).inspector("{}").expect("it opens"));
     let ends = [info(&[]).plain_length];
     Stage {
-        name: "snoop-yara",
-        native: Box::new(move |_, piece| {
-            black_box(native.inspect(piece, &ends).expect("ends are right"));
-        }),
+        name,
+        native: Box::new(move |_, piece| native(piece, &ends)),
         wasm: Box::new(move |_, piece| {
             black_box(called.borrow_mut().inspect(piece, &ends).expect("ends are right"));
         }),

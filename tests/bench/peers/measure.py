@@ -94,7 +94,5 @@ def compare(source, restored, name):
         ["rsync", "-aHAXn", "--checksum", "--delete", "--itemize-changes", f"{source}/", f"{restored}/"],
         check=True, capture_output=True, text=True,
     ).stdout
-    # Times of folders are not what archives differ in: some tools do not restore them.
-    lines = [line for line in differences.splitlines() if not line.startswith(".d..t")]
-    if lines:
-        sys.exit(f"{name} restored something else:\n" + "\n".join(lines[:20]))
+    if differences:
+        sys.exit(f"{name} restored something else:\n" + "\n".join(differences.splitlines()[:20]))
