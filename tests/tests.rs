@@ -29,6 +29,8 @@ mod filters;
 mod containment;
 // The contract's track 0.1, and what was compiled for it.
 mod golden;
+// What the built-in components cost, in instructions.
+mod instructions;
 // What authors of components have: looked at, checked, run, tested, measured, built, kept, pinned.
 mod plugin;
 // Who can read a store, and who can only write.

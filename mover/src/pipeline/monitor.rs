@@ -107,6 +107,15 @@ impl Meter {
         timed(&self.wait_ns, work)
     }
 
+    /// Runs `work` and counts its time as busy, but for what it counts as waiting itself.
+    pub fn busy_between_waits<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (started, waited) = (Instant::now(), self.wait_ns.load(Ordering::Relaxed));
+        let result = work();
+        let waited = self.wait_ns.load(Ordering::Relaxed) - waited;
+        self.busy_ns.fetch_add(nanoseconds(started).saturating_sub(waited), Ordering::Relaxed);
+        result
+    }
+
     /// The counts now.
     pub fn read(&self) -> MeterReading {
         MeterReading {
@@ -123,7 +132,10 @@ impl Meter {
 fn timed<T>(counter: &AtomicU64, work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = work();
-    let spent = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    counter.fetch_add(spent, Ordering::Relaxed);
+    counter.fetch_add(nanoseconds(started), Ordering::Relaxed);
     result
+}
+
+fn nanoseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }

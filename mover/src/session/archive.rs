@@ -14,6 +14,7 @@ use super::access::WriteAccess;
 use super::begin::{Beginning, Continued, JournalPlace};
 use super::cache::ChunkCache;
 use super::decode::Decoding;
+use super::examine::Examiner;
 use super::filters::FilterConfig;
 use super::head::{Head, HeadMeters, HeadParts};
 use super::journal::{Head as JournalHead, Job, JournalWriter, OpenEntry};
@@ -416,25 +417,29 @@ impl Run<'_> {
         let observer = self.watch.observer;
         let mut tail =
             Tail::new(writer, frames, Arc::clone(&tail_meter), told, first, journal, observer);
-        let plain = Arc::clone(&pools.plain);
-        let sink = StretchSink { stretch, plain, indexed, journal: beginning.journal };
-        let archive = headers.archive.archive;
-        let (routes, domains) = self.pack_routes();
-        let known = StoreBlocks::new(store, domains);
-        let packer = Packer::new(archive, StreamNumber(0), routes, sink, known);
-        let domain = self.access.domain.clone();
-        let router = Arc::clone(&self.config.router);
-        let sealed = (0..self.config.routes.len()).map(|at| self.recipe.is_sealed(at)).collect();
-        let routing = Routing::new(router, sealed);
-        let parts = HeadParts { cutter, inspectors, packer, domain, routing };
         let meters = HeadMeters {
             snoop: Meter::new("snoop"),
             dedupe: Meter::new("dedupe"),
             identify: Meter::new("identify"),
             lookup: Meter::new("lookup"),
+            pack: Meter::new("pack"),
         };
+        let plain = Arc::clone(&pools.plain);
+        let archive = headers.archive.archive;
+        let (routes, domains) = self.pack_routes();
+        let known = StoreBlocks::new(store, domains);
+        let (meter, journal) = (Arc::clone(&meters.pack), beginning.journal);
+        let sink = StretchSink { stretch, plain, indexed, journal, meter };
+        let packer = Packer::new(archive, StreamNumber(0), routes, sink, known);
+        let domain = self.access.domain.clone();
+        let router = Arc::clone(&self.config.router);
+        let sealed = (0..self.config.routes.len()).map(|at| self.recipe.is_sealed(at)).collect();
+        let routing = Routing::new(router, sealed);
+        let examiner = Examiner::new(inspectors, cutter, domain, &meters);
+        let parts = HeadParts { examiner, packer, routing };
         let read_meter = Meter::new("read");
-        let head = [&read_meter, &meters.snoop, &meters.dedupe, &meters.identify, &meters.lookup];
+        let HeadMeters { snoop, dedupe, identify, lookup, pack } = &meters;
+        let head = [&read_meter, snoop, dedupe, identify, lookup, pack];
         let all: Vec<Arc<Meter>> = head
             .into_iter()
             .chain([stretch_meter, &tail_meter])
@@ -505,7 +510,7 @@ impl Run<'_> {
         headers: &Headers,
         source: Source,
         parent: Option<Parent<'_>>,
-        mut parts: HeadParts<StoreBlocks>,
+        mut parts: HeadParts<'h, StoreBlocks>,
         (meters, read_meter): (&'h HeadMeters, &'h Arc<Meter>),
         (first, index_arrived, mut resumed): (u64, u64, Option<Continued>),
     ) -> Result<Fed> {

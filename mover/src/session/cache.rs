@@ -78,14 +78,18 @@ impl<'a> ChunkCache<'a> {
     pub fn want(&self, chunks: &[ChunkId]) {
         let tapes = self.decoding.tapes(chunks);
         let mut state = self.lock();
+        let before = state.wanted.len();
         for (chunk, tape) in chunks.iter().zip(tapes) {
             let is_last = state.wanted.back().is_some_and(|last| last.chunk == *chunk);
             if !is_last && !state.slots.contains_key(chunk) {
                 state.wanted.push_back(Wanted { chunk: *chunk, tape });
             }
         }
-        drop(state);
-        self.changed.notify_all();
+        // A thousand tiny files lie in one chunk: nobody is woken for each.
+        if state.wanted.len() > before {
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     /// One more reader-ahead, which others wait for from now on.

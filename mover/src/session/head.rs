@@ -7,26 +7,23 @@ use format::{
     BlockIdentity, Entry, EntryEnd, EntryKind, Extent, Finding, IndexEntry, Options, Verdict,
 };
 
+use super::examine::{Examiner, Inspected, wrong_cuts};
 use super::journal::{Counts, JournalReader, OpenEntry, Snoops};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
-use super::routing::Routing;
+use super::routing::{Answer, Routing};
 use super::sink::StretchSink;
-use super::unscanned::UNSCANNED;
-use crate::archive::{DEDUPE_LENGTH_MIN, KnownBlocks, Needs, Packer, Part, Piece, Window};
-use crate::error::{Error, ErrorKind, Result};
-use crate::key::DomainSecret;
-use crate::pipeline::{Action, Cut, Cutter, Inspector, Meter};
+use crate::archive::{KnownBlocks, Needs, Packer, Part, Piece, Window};
+use crate::error::{Error, Result};
+use crate::pipeline::Meter;
 
 /// Bytes of a window that are inspected and cut in one call, besides what the last left over.
 const WINDOW_LENGTH: usize = 1 << 20;
 
 /// What the head works with.
-pub(super) struct HeadParts<K> {
-    pub(super) cutter: Box<dyn Cutter>,
-    pub(super) inspectors: Vec<Box<dyn Inspector>>,
+pub(super) struct HeadParts<'a, K> {
+    pub(super) examiner: Examiner<'a>,
     pub(super) packer: Packer<StretchSink, K>,
-    pub(super) domain: DomainSecret,
     pub(super) routing: Routing,
 }
 
@@ -36,6 +33,7 @@ pub(super) struct HeadMeters {
     pub(super) dedupe: Arc<Meter>,
     pub(super) identify: Arc<Meter>,
     pub(super) lookup: Arc<Meter>,
+    pub(super) pack: Arc<Meter>,
 }
 
 /// The content of a file with several names, for the names that come later.
@@ -70,7 +68,7 @@ const RESTARTED: &str = "restarted";
 type BegunEntry = (u64, Box<Entry>, Options);
 
 pub(super) struct Head<'a, K> {
-    parts: HeadParts<K>,
+    parts: HeadParts<'a, K>,
     meters: &'a HeadMeters,
     observer: &'a dyn Observer,
     progress: &'a Progress,
@@ -79,8 +77,6 @@ pub(super) struct Head<'a, K> {
     links: HashMap<u64, Linked>,
     /// What is said of the archive itself, until it is written.
     description: Option<Options>,
-    cuts: Vec<Cut>,
-    identities: Vec<Option<BlockIdentity>>,
     /// The path of an entry that is read anew, and was begun by an earlier session; and why.
     restarted: Option<(Vec<u8>, &'static str)>,
     pub(super) report: ArchiveReport,
@@ -88,13 +84,13 @@ pub(super) struct Head<'a, K> {
 
 impl<'a, K: KnownBlocks> Head<'a, K> {
     pub(super) fn new(
-        parts: HeadParts<K>,
+        parts: HeadParts<'a, K>,
         meters: &'a HeadMeters,
         observer: &'a dyn Observer,
         progress: &'a Progress,
         description: Option<Options>,
     ) -> Head<'a, K> {
-        let window = Window::new(WINDOW_LENGTH + parts.cutter.block_length_max());
+        let window = Window::new(WINDOW_LENGTH + parts.examiner.block_length_max());
         Head {
             parts,
             meters,
@@ -104,8 +100,6 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             open: None,
             links: HashMap::new(),
             description,
-            cuts: Vec::new(),
-            identities: Vec::new(),
             restarted: None,
             report: ArchiveReport::default(),
         }
@@ -159,10 +153,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
 
     /// Shows the snoops bytes that are in chunks already, and that they have not seen.
     pub(super) fn catch_up(&mut self, bytes: &[u8]) -> Result<()> {
-        for inspector in &mut self.parts.inspectors {
-            self.meters.snoop.busy(|| inspector.inspect(bytes, &[]))?;
-        }
-        Ok(())
+        self.parts.examiner.catch_up(bytes)
     }
 
     /// Gives up an entry that an earlier session began, and says why.
@@ -217,105 +208,38 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             journal.snoops = None;
             return Ok(());
         };
-        let saved = self.parts.inspectors.iter_mut().map(|inspector| inspector.save());
-        let states = saved.collect::<Result<_>>()?;
+        let states = self.parts.examiner.save()?;
         self.parts.packer.sink_mut().journal.snoops = Some((*number, Snoops { seen, states }));
         Ok(())
     }
 
     fn work(&mut self) -> Result<()> {
-        let verdicts = self.inspect()?;
-        let routes = self.parts.routing.window(&self.window, &verdicts);
-        self.cut()?;
-        self.identify(&routes)?;
+        let open = self.open.as_ref().map(|(_, entry, _)| &**entry);
+        let Inspected { answers, unscanned } = self.parts.examiner.examine(&self.window, open)?;
+        self.report.unscanned += unscanned;
+        let routes = self.parts.routing.window(&self.window, &answers);
+        let asked = self.asked(&routes);
+        if !asked.is_empty() {
+            self.meters.lookup.busy(|| self.parts.packer.expect(&asked))?;
+        }
         self.tell_journal();
         // Out of `self` while it is packed: packing borrows all the rest.
         let mut window = std::mem::replace(&mut self.window, Window::new(0));
-        let cuts = std::mem::take(&mut self.cuts);
         let parts = std::mem::take(&mut window.parts);
-        let packed = self.pack(parts, &routes, window.filled(), &cuts, verdicts);
+        let meter = Arc::clone(&self.meters.pack);
+        let packed =
+            meter.busy_between_waits(|| self.pack(parts, &routes, window.filled(), answers));
         self.window = window;
-        self.cuts = cuts;
         let (rest, offset, seen) = packed?;
         self.save_snoops(seen)?;
         self.window.carry(rest, offset);
         Ok(())
     }
 
-    /// Asks every snoop, and gives the strongest answer and all findings for each entry that ends.
-    fn inspect(&mut self) -> Result<Vec<(Verdict, Vec<Finding>)>> {
-        let ends = self.window.entry_ends();
-        let fresh = self.window.unseen();
-        let mut verdicts = vec![(Verdict::Pass, Vec::new()); ends.len()];
-        if fresh.is_empty() && ends.is_empty() {
-            return Ok(verdicts);
-        }
-        for inspector in &mut self.parts.inspectors {
-            let answers = self.meters.snoop.busy(|| inspector.inspect(fresh, &ends));
-            let answers = answers.map_err(|cause| match place_in(&self.window, &self.open) {
-                Some(place) => cause.during(format!("looking at {place}")),
-                None => cause,
-            })?;
-            self.meters.snoop.moved(fresh.len(), 0);
-            for ((verdict, findings), answer) in verdicts.iter_mut().zip(answers) {
-                self.report.unscanned +=
-                    u64::from(answer.findings.iter().any(|finding| finding.name == UNSCANNED));
-                *verdict = (*verdict).max(verdict_of(answer.action));
-                let room = format::limits::FINDING_COUNT_MAX - findings.len();
-                findings.extend(answer.findings.into_iter().take(room).map(|found| Finding {
-                    component: inspector.name().to_owned(),
-                    name: found.name,
-                    offset: found.offset,
-                    length: found.length,
-                    detail: found.detail,
-                }));
-            }
-        }
-        Ok(verdicts)
-    }
-
-    fn cut(&mut self) -> Result<()> {
-        self.cuts.clear();
-        let window = self.window.filled();
-        if window.is_empty() {
-            return Ok(());
-        }
-        let ends = self.window.cut_ends();
-        let (cutter, cuts) = (&mut self.parts.cutter, &mut self.cuts);
-        self.meters.dedupe.moved(window.len(), 0);
-        let cut = self.meters.dedupe.busy(|| cutter.cut(window, &ends, cuts));
-        cut.map_err(|cause| match place_in(&self.window, &self.open) {
-            Some(place) => cause.during(format!("cutting {place}")),
-            None => cause,
-        })
-    }
-
-    /// The identities of the window's blocks; the data index is asked for all of them at once.
-    fn identify(&mut self, routes: &[Option<u16>]) -> Result<()> {
-        self.identities.clear();
-        let mut rest = self.window.filled();
-        let (meter, domain) = (&self.meters.identify, &self.parts.domain);
-        meter.busy(|| -> Result<()> {
-            for cut in &self.cuts {
-                let (block, behind) =
-                    rest.split_at_checked(cut.length as usize).ok_or_else(wrong_cuts)?;
-                rest = behind;
-                let wanted = block.len() >= DEDUPE_LENGTH_MIN;
-                self.identities.push(wanted.then(|| domain.identity(block)));
-            }
-            Ok(())
-        })?;
-        let asked = self.asked(routes);
-        match asked.is_empty() {
-            true => Ok(()),
-            false => self.meters.lookup.busy(|| self.parts.packer.expect(&asked)),
-        }
-    }
-
     /// The window's blocks that are worth a question, each with the domain of its route.
     fn asked(&self, routes: &[Option<u16>]) -> Vec<(BlockIdentity, u16)> {
         let mut asked = Vec::new();
-        let mut blocks = self.cuts.iter().zip(&self.identities);
+        let mut blocks = self.parts.examiner.blocks();
         for (part, route) in self.window.parts.iter().zip(routes) {
             let Part::Data(piece) = part else { continue };
             let domain = self.parts.packer.domain_of(route.unwrap_or(0));
@@ -336,12 +260,10 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         parts: Vec<Part>,
         routes: &[Option<u16>],
         bytes: &[u8],
-        cuts: &[Cut],
-        verdicts: Vec<(Verdict, Vec<Finding>)>,
+        answers: Vec<Answer>,
     ) -> Result<(usize, u64, u64)> {
-        let identities = std::mem::take(&mut self.identities);
-        let mut cuts = cuts.iter().zip(&identities);
-        let mut verdicts = verdicts.into_iter();
+        let mut blocks = 0;
+        let mut answers = answers.into_iter();
         let mut rest = bytes;
         let (mut left_at, mut seen) = (0, 0);
         self.describe(routes)?;
@@ -361,13 +283,12 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
                 Part::Data(piece) => {
                     let (piece_bytes, behind) = rest.split_at(piece.length);
                     seen = piece.offset + piece.length as u64;
-                    let packed = self.pack_piece(piece, piece_bytes, &mut cuts)?;
+                    let packed = self.pack_piece(piece, piece_bytes, &mut blocks)?;
                     if packed < piece.length {
                         left_at = piece.offset + packed as u64;
                         if !behind.is_empty() {
                             return Err(wrong_cuts());
                         }
-                        self.identities = identities;
                         return Ok((piece.length - packed, left_at, seen));
                     }
                     rest = behind;
@@ -377,14 +298,13 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
                     self.parts.packer.hole(piece.offset, piece.length as u64)?;
                 }
                 Part::End { size, faulty } => {
-                    let (verdict, findings) = verdicts.next().unwrap_or_default();
+                    let (verdict, findings) = answers.next().unwrap_or_default();
                     self.end_open(EntryEnd { size, verdict, faulty }, findings)?;
                 }
                 Part::Bare { number, entry } => self.pack_bare(number, *entry)?,
                 Part::Unchanged { number, previous } => self.pack_unchanged(number, *previous)?,
             }
         }
-        self.identities = identities;
         Ok((rest.len(), left_at, seen))
     }
 
@@ -398,20 +318,19 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         self.parts.packer.describe(&description)
     }
 
-    fn pack_piece<'c>(
-        &mut self,
-        piece: Piece,
-        bytes: &[u8],
-        cuts: &mut impl Iterator<Item = (&'c Cut, &'c Option<BlockIdentity>)>,
-    ) -> Result<usize> {
+    /// Packs the blocks of a piece from the one numbered `next` on.
+    fn pack_piece(&mut self, piece: Piece, bytes: &[u8], next: &mut usize) -> Result<usize> {
+        let HeadParts { examiner, packer, .. } = &mut self.parts;
         let mut packed = 0;
-        while packed < bytes.len() {
-            let Some((cut, identity)) = cuts.next() else { break };
+        for (cut, identity) in examiner.blocks().skip(*next) {
+            if packed == bytes.len() {
+                break;
+            }
             let length = cut.length as usize;
             let block = bytes.get(packed..packed + length).ok_or_else(wrong_cuts)?;
-            let offset = piece.offset + packed as u64;
-            self.parts.packer.data(offset, block, cut.crc, *identity)?;
+            packer.data(piece.offset + packed as u64, block, cut.crc, *identity)?;
             packed += length;
+            *next += 1;
         }
         Ok(packed)
     }
@@ -504,32 +423,4 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let shown = IndexEntry { number, entry, extents, verdict, faulty, findings, options };
         self.parts.packer.sink_mut().journal.push(&shown)
     }
-}
-
-/// The entries whose content is in a window, for a message: its first, and how many others.
-fn place_in(window: &Window, open: &Option<BegunEntry>) -> Option<String> {
-    let begun = window.parts.iter().filter_map(|part| match part {
-        Part::Begin { entry, .. } => Some(entry),
-        _ => None,
-    });
-    let mut entries = open.iter().map(|(_, entry, _)| entry).chain(begun);
-    let first = String::from_utf8_lossy(&entries.next()?.path).into_owned();
-    Some(match entries.count() {
-        0 => first,
-        others => format!("{first} and {others} more"),
-    })
-}
-
-fn verdict_of(action: Action) -> Verdict {
-    match action {
-        Action::Pass => Verdict::Pass,
-        Action::Tag => Verdict::Tag,
-        Action::Hold => Verdict::Hold,
-        Action::Stop => Verdict::Stop,
-    }
-}
-
-fn wrong_cuts() -> Error {
-    let message = "the dedupe component cut across the end of an entry";
-    Error::new(ErrorKind::Plugin, message)
 }

@@ -11,6 +11,7 @@ mod contents;
 mod copy;
 mod cache;
 mod decode;
+mod examine;
 mod explain;
 mod extract;
 mod filters;

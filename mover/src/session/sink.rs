@@ -11,7 +11,7 @@ use super::journal::JournalWriter;
 use crate::archive::{BlockPlace, ChunkSink, KnownBlocks, PlainChunk, Position};
 use crate::buffer::{Buffer, BufferPool};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::{Stretch, encoded_length_max};
+use crate::pipeline::{Meter, Stretch, encoded_length_max};
 use crate::store::ReadStore;
 
 /// The memory of the stretch.
@@ -52,6 +52,8 @@ pub(super) struct StretchSink {
     pub(super) plain: Arc<BufferPool>,
     pub(super) indexed: Arc<AtomicU64>,
     pub(super) journal: JournalWriter,
+    /// Of packing: what is waited for is the stretch.
+    pub(super) meter: Arc<Meter>,
 }
 
 fn stretch_is_gone() -> Error {
@@ -60,11 +62,11 @@ fn stretch_is_gone() -> Error {
 
 impl ChunkSink for StretchSink {
     fn buffer(&mut self) -> Result<Buffer> {
-        self.plain.acquire().ok_or_else(stretch_is_gone)
+        self.meter.wait(|| self.plain.acquire()).ok_or_else(stretch_is_gone)
     }
 
     fn push(&mut self, chunk: PlainChunk) -> Result<()> {
-        match self.stretch.submit(chunk) {
+        match self.meter.wait(|| self.stretch.submit(chunk)) {
             true => Ok(()),
             false => Err(stretch_is_gone()),
         }

@@ -5,7 +5,7 @@
 
 use format::{Entry, Timestamp};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Advice, FileType, Mode, OFlags, SeekFrom, fadvise, openat, seek};
+use rustix::fs::{Advice, FileType, Mode, OFlags, SeekFrom, Statx, fadvise, openat, seek};
 use rustix::io::{Errno, pread, retry_on_intr};
 
 use super::inode::{file_type, identity, stat_open, timestamp};
@@ -53,10 +53,11 @@ pub struct FileReader {
 }
 
 /// Opens a regular file and nothing else: neither through a link nor so that a pipe would block.
+/// What is known of it now comes with it.
 pub(super) fn open_regular(
     folder: BorrowedFd<'_>,
     name: &[u8],
-) -> rustix::io::Result<Option<OwnedFd>> {
+) -> rustix::io::Result<Option<(OwnedFd, Statx)>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match open_quietly(folder, name, flags) {
         Ok(file) => file,
@@ -65,7 +66,7 @@ pub(super) fn open_regular(
         Err(errno) => return Err(errno),
     };
     let stat = stat_open(file.as_fd())?;
-    Ok((file_type(&stat) == FileType::RegularFile).then_some(file))
+    Ok((file_type(&stat) == FileType::RegularFile).then_some((file, stat)))
 }
 
 /// Opens without touching the time of last access, which only an owner may ask for.
@@ -95,8 +96,7 @@ impl FileReader {
             let message = format!("{} was replaced after it was found", shown(path).display());
             Fault { path: path.clone(), error: Error::new(ErrorKind::Busy, message) }
         };
-        let file = open_regular(folder, name).map_err(failed)?.ok_or_else(replaced)?;
-        let stat = stat_open(file.as_fd()).map_err(failed)?;
+        let (file, stat) = open_regular(folder, name).map_err(failed)?.ok_or_else(replaced)?;
         if identity(&stat) != (entry.device, entry.inode) {
             return Err(replaced());
         }

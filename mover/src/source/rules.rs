@@ -138,7 +138,7 @@ fn read_ignore_file(
     faults: &mut impl Extend<Fault>,
 ) -> Result<Gitignore> {
     let failed = |error| Error::io("reading", shown(path), error);
-    let Some(file) = open_regular(folder, name).map_err(|errno| failed(errno.into()))? else {
+    let Some((file, _)) = open_regular(folder, name).map_err(|errno| failed(errno.into()))? else {
         // Something else of that name has no globs.
         return Ok(Gitignore::empty());
     };
@@ -157,7 +157,7 @@ fn read_ignore_file(
 }
 
 fn is_cache(folder: BorrowedFd<'_>) -> bool {
-    let Ok(Some(file)) = open_regular(folder, CACHE_TAG_NAME) else { return false };
+    let Ok(Some((file, _))) = open_regular(folder, CACHE_TAG_NAME) else { return false };
     read_start(file, CACHE_TAG.len() as u64).is_ok_and(|start| start == CACHE_TAG)
 }
 

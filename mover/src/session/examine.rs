@@ -1,0 +1,181 @@
+//! Examines a window before any of it is packed: what the snoops say of its entries, and which
+//! blocks it has. Neither answer waits for the other, so that each has a thread.
+
+use format::{BlockIdentity, Entry, Finding, Verdict};
+
+use super::head::HeadMeters;
+use super::routing::Answer;
+use super::unscanned::UNSCANNED;
+use crate::archive::{DEDUPE_LENGTH_MIN, Part, Window};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::DomainSecret;
+use crate::pipeline::{Action, Cut, Cutter, Inspector};
+
+/// Below this a second thread costs more than it saves.
+const TWO_THREADS_LENGTH_MIN: usize = 64 << 10;
+
+/// Asks the snoops and the dedupe component.
+pub(super) struct Examiner<'a> {
+    inspectors: Vec<Box<dyn Inspector>>,
+    cutting: Cutting,
+    meters: &'a HeadMeters,
+}
+
+/// Blocks of a window.
+struct Cutting {
+    cutter: Box<dyn Cutter>,
+    domain: DomainSecret,
+    cuts: Vec<Cut>,
+    identities: Vec<Option<BlockIdentity>>,
+}
+
+/// What the snoops say of a window.
+pub(super) struct Inspected {
+    /// For each entry that ends in it.
+    pub(super) answers: Vec<Answer>,
+    /// How many of these a snoop failed at.
+    pub(super) unscanned: u64,
+}
+
+impl<'a> Examiner<'a> {
+    pub(super) fn new(
+        inspectors: Vec<Box<dyn Inspector>>,
+        cutter: Box<dyn Cutter>,
+        domain: DomainSecret,
+        meters: &'a HeadMeters,
+    ) -> Examiner<'a> {
+        let cutting = Cutting { cutter, domain, cuts: Vec::new(), identities: Vec::new() };
+        Examiner { inspectors, cutting, meters }
+    }
+
+    /// No block is longer.
+    pub(super) fn block_length_max(&self) -> usize {
+        self.cutting.cutter.block_length_max()
+    }
+
+    /// The blocks of the window that was examined last, and their identities where they are worth
+    /// one. Bytes at the window's end may belong to none of them.
+    pub(super) fn blocks(&self) -> impl ExactSizeIterator<Item = (&Cut, &Option<BlockIdentity>)> {
+        self.cutting.cuts.iter().zip(&self.cutting.identities)
+    }
+
+    /// Examines a window; `open` is the entry that was begun before it.
+    pub(super) fn examine(&mut self, window: &Window, open: Option<&Entry>) -> Result<Inspected> {
+        let Examiner { inspectors, cutting, meters } = self;
+        let mut inspect = || inspect(inspectors, window, open, meters);
+        let mut cut = || cutting.cut(window, open, meters);
+        if window.filled().len() < TWO_THREADS_LENGTH_MIN {
+            let inspected = inspect()?;
+            cut()?;
+            return Ok(inspected);
+        }
+        std::thread::scope(|scope| {
+            let cutting = scope.spawn(cut);
+            let inspected = inspect();
+            let cut = cutting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let inspected = inspected?;
+            cut.map(|()| inspected)
+        })
+    }
+
+    /// Shows the snoops bytes that are in chunks already, and that they have not seen.
+    pub(super) fn catch_up(&mut self, bytes: &[u8]) -> Result<()> {
+        for inspector in &mut self.inspectors {
+            self.meters.snoop.busy(|| inspector.inspect(bytes, &[]))?;
+        }
+        Ok(())
+    }
+
+    /// Everything that other instances of the snoops need to go on from here.
+    pub(super) fn save(&mut self) -> Result<Vec<Vec<u8>>> {
+        self.inspectors.iter_mut().map(|inspector| inspector.save()).collect()
+    }
+}
+
+/// Asks every snoop, and gives the strongest answer and all findings for each entry that ends.
+fn inspect(
+    inspectors: &mut [Box<dyn Inspector>],
+    window: &Window,
+    open: Option<&Entry>,
+    meters: &HeadMeters,
+) -> Result<Inspected> {
+    let (ends, fresh) = (window.entry_ends(), window.unseen());
+    let (mut answers, mut unscanned) = (vec![(Verdict::Pass, Vec::new()); ends.len()], 0);
+    if fresh.is_empty() && ends.is_empty() {
+        return Ok(Inspected { answers, unscanned });
+    }
+    for inspector in inspectors {
+        let verdicts = meters.snoop.busy(|| inspector.inspect(fresh, &ends));
+        let verdicts = verdicts.map_err(|cause| during(cause, "looking at", window, open))?;
+        meters.snoop.moved(fresh.len(), 0);
+        for ((verdict, findings), answer) in answers.iter_mut().zip(verdicts) {
+            unscanned += u64::from(answer.findings.iter().any(|found| found.name == UNSCANNED));
+            *verdict = (*verdict).max(verdict_of(answer.action));
+            let room = format::limits::FINDING_COUNT_MAX - findings.len();
+            findings.extend(answer.findings.into_iter().take(room).map(|found| Finding {
+                component: inspector.name().to_owned(),
+                name: found.name,
+                offset: found.offset,
+                length: found.length,
+                detail: found.detail,
+            }));
+        }
+    }
+    Ok(Inspected { answers, unscanned })
+}
+
+impl Cutting {
+    fn cut(&mut self, window: &Window, open: Option<&Entry>, meters: &HeadMeters) -> Result<()> {
+        let Cutting { cutter, domain, cuts, identities } = self;
+        cuts.clear();
+        identities.clear();
+        let mut rest = window.filled();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let ends = window.cut_ends();
+        meters.dedupe.moved(rest.len(), 0);
+        let cut = meters.dedupe.busy(|| cutter.cut(rest, &ends, cuts));
+        cut.map_err(|cause| during(cause, "cutting", window, open))?;
+        meters.identify.busy(|| {
+            for cut in cuts.iter() {
+                let (block, behind) =
+                    rest.split_at_checked(cut.length as usize).ok_or_else(wrong_cuts)?;
+                rest = behind;
+                let wanted = block.len() >= DEDUPE_LENGTH_MIN;
+                identities.push(wanted.then(|| domain.identity(block)));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Says whose content a component failed at: the window's first entry, and how many others.
+fn during(cause: Error, doing: &str, window: &Window, open: Option<&Entry>) -> Error {
+    let begun = window.parts.iter().filter_map(|part| match part {
+        Part::Begin { entry, .. } => Some(&**entry),
+        _ => None,
+    });
+    let mut entries = open.into_iter().chain(begun);
+    let Some(first) = entries.next() else { return cause };
+    let first = String::from_utf8_lossy(&first.path);
+    match entries.count() {
+        0 => cause.during(format!("{doing} {first}")),
+        others => cause.during(format!("{doing} {first} and {others} more")),
+    }
+}
+
+fn verdict_of(action: Action) -> Verdict {
+    match action {
+        Action::Pass => Verdict::Pass,
+        Action::Tag => Verdict::Tag,
+        Action::Hold => Verdict::Hold,
+        Action::Stop => Verdict::Stop,
+    }
+}
+
+/// What is said where cuts do not fit the window.
+pub(super) fn wrong_cuts() -> Error {
+    let message = "the dedupe component cut across the end of an entry";
+    Error::new(ErrorKind::Plugin, message)
+}
