@@ -1,6 +1,9 @@
 //! Examines a window before any of it is packed: what the snoops say of its entries, and which
 //! blocks it has. Neither answer waits for the other, so that each has a thread.
 
+use std::panic::resume_unwind;
+use std::thread::ScopedJoinHandle;
+
 use format::{BlockIdentity, Entry, Finding, Verdict};
 
 use super::head::HeadMeters;
@@ -62,20 +65,20 @@ impl<'a> Examiner<'a> {
     /// Examines a window; `open` is the entry that was begun before it.
     pub(super) fn examine(&mut self, window: &Window, open: Option<&Entry>) -> Result<Inspected> {
         let Examiner { inspectors, cutting, meters } = self;
-        let mut inspect = || inspect(inspectors, window, open, meters);
         let mut cut = || cutting.cut(window, open, meters);
-        if window.filled().len() < TWO_THREADS_LENGTH_MIN {
-            let inspected = inspect()?;
-            cut()?;
-            return Ok(inspected);
-        }
-        std::thread::scope(|scope| {
-            let cutting = scope.spawn(cut);
-            let inspected = inspect();
-            let cut = cutting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            let inspected = inspected?;
-            cut.map(|()| inspected)
-        })
+        let is_long = window.filled().len() >= TWO_THREADS_LENGTH_MIN;
+        let (inspected, cut_beside) = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("mover-cut".to_owned());
+            // Where no thread can be had, one does both.
+            let beside = is_long.then(|| thread.spawn_scoped(scope, || cut())).and_then(Result::ok);
+            let inspected = inspect(inspectors, window, open, meters);
+            let join =
+                |it: ScopedJoinHandle<'_, _>| it.join().unwrap_or_else(|it| resume_unwind(it));
+            (inspected, beside.map(join))
+        });
+        let inspected = inspected?;
+        cut_beside.unwrap_or_else(cut)?;
+        Ok(inspected)
     }
 
     /// Shows the snoops bytes that are in chunks already, and that they have not seen.

@@ -1,13 +1,18 @@
 """Measures Mover beside what people use now: one command, one table.
 
     python3 tests/bench/peers WORK [--sets tree,...] [--tools mover,restic,...] [--rounds 5]
+    python3 tests/bench/peers WORK --transfer [...]
 
-WORK is a folder with room for each data set three times over, on the disk that is to be measured.
-Tools that are missing are installed from their packages, at the versions in tools.py (`--install`;
-Debian, as root). Every round each tool makes a new store, archives, archives again unchanged, and
-restores everything and one small file; the order of tools turns from round to round, and every
-restore is compared with its source. What is printed is medians; WORK/report.json and
-WORK/report.svg have the same. Read in this order: `sets`, `tools`, `measure`, `report`.
+WORK is a folder with room for each data set three times over, on the disk that is to be measured;
+not on ext4 without a journal, where files are made slowly for minutes after others were deleted.
+Tools that are missing are installed from their packages, at the versions in tools.py and
+transfer.py (`--install`; Debian, as root). Every round each tool makes a new store, archives,
+archives again unchanged, and restores everything and one small file; the order of tools turns from
+round to round, and every restore is compared with its source. The set `image` then changes, in two
+ways, and of `versions` one release is archived after another. With `--transfer` the tools are those
+that bring a set to another machine. What is printed is medians; WORK/report.json and
+WORK/report.svg have the same. Read in this order: `sets`, `tools`, `transfer`, `rounds`, `measure`,
+`report`.
 """
 
 import argparse
@@ -17,33 +22,50 @@ from pathlib import Path
 
 import measure
 import report
+import rounds
 import sets
 import tools
+import transfer
 
 
 def main():
     parser = argparse.ArgumentParser(prog="tests/bench/peers", description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--sets", default="tree", help=f"of {', '.join(sets.ALL)}; default: tree")
-    parser.add_argument("--tools", default=",".join(tools.ALL), help=f"of {', '.join(tools.ALL)}")
+    parser.add_argument("--tools", help=f"of {', '.join(tools.ALL)}, or to transfer {', '.join(transfer.ALL)}; default: all")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--transfer", action="store_true", help="measure copies over the network")
+    parser.add_argument("--scale", type=float, default=1, help="sets so much larger or smaller, such as 0.01 to try it out")
     parser.add_argument("--install", action="store_true", help="what is missing")
     arguments = parser.parse_args()
 
     work = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    chosen = [chosen_of(tools.ALL, name)(work) for name in arguments.tools.split(",")]
+    all_tools = transfer.ALL if arguments.transfer else tools.ALL
+    chosen_sets = [chosen_of(sets.ALL, name) for name in arguments.sets.split(",")]
+    chosen = [chosen_of(all_tools, name)(work) for name in (arguments.tools or ",".join(all_tools)).split(",")]
     for tool in chosen:
         if not tool.is_there():
             if not arguments.install:
                 sys.exit(f"{tool.name} is missing: run again with --install, or leave it out of --tools")
             tool.install()
-    found = {"machine": machine(), "tools": {tool.name: tool.version() for tool in chosen}, "sets": []}
-    for name in arguments.sets.split(","):
-        made = chosen_of(sets.ALL, name)(work)
-        print(f"{name}: {made.describe()}", flush=True)
-        found["sets"].append(measure.all_rounds(work, made, chosen, arguments.rounds))
+    found = {
+        "machine": machine(),
+        "remarks": remarks(arguments),
+        "tools": {tool.name: tool.version() for tool in chosen},
+        "sets": [],
+    }
+    for one in chosen_sets:
+        made = one(work, arguments.scale)
+        print(f"{made.name}: {made.describe()}", flush=True)
+        one_round = rounds.transfer if arguments.transfer else made.one_round
+        found["sets"].append(measure.all_rounds(work, made, chosen, arguments.rounds, one_round))
     report.write(work, found)
+
+
+def remarks(arguments):
+    scaled = [] if arguments.scale == 1 else [f"the sets are scaled by {arguments.scale:g}"]
+    return scaled + [transfer.REMARK] * arguments.transfer
 
 
 def chosen_of(all_of_them, name):

@@ -1,35 +1,32 @@
-"""Runs the steps of each tool in turns, and notes time, peak memory and what was stored."""
+"""Runs the rounds of each tool in turns, and notes time, peak memory and what was stored."""
 
 import os
 import shutil
+import stat
 import statistics
 import subprocess
 import sys
 import time
 
-STEPS = ("archive", "again", "restore", "one file")
 
-
-def all_rounds(work, data, tools, rounds):
+def all_rounds(work, data, tools, rounds, one_round):
     """The medians of each step of each tool, and all that they are of."""
     os.sync()
     # Warm for everyone: what is measured is the tools, and not the first who reads.
-    subprocess.run(["tar", "-C", data.source, "-cf", "/dev/null", "."], check=True)
-    notes = {tool.name: {step: [] for step in STEPS} for tool in tools}
+    # Through a pipe, since tar reads nothing if it sees that it writes to /dev/null.
+    subprocess.run(["bash", "-c", 'set -o pipefail; tar -C "$0" -cf - . | cat >/dev/null', data.source], check=True)
+    notes = {tool.name: {} for tool in tools}
     for number in range(rounds):
         turn = number % len(tools)
         for tool in tools[turn:] + tools[:turn]:
             for step, note in one_round(work, data, tool):
-                notes[tool.name][step].append(note)
+                notes[tool.name].setdefault(step, []).append(note)
                 print(f"  round {number + 1}, {tool.name}, {step}: {note['seconds']:.2f} s", flush=True)
     return {
         "set": data.name,
         "rounds": rounds,
         "notes": notes,
-        "medians": {
-            name: {step: medians(of_step) for step, of_step in steps.items() if of_step}
-            for name, steps in notes.items()
-        },
+        "medians": {name: {step: medians(of_step) for step, of_step in steps.items()} for name, steps in notes.items()},
     }
 
 
@@ -37,29 +34,13 @@ def medians(notes):
     return {key: statistics.median(note[key] for note in notes) for key in notes[0]}
 
 
-def one_round(work, data, tool):
-    """Every step with what it took."""
-    store, restored = work / "store", work / "restored"
-    for folder in (store, restored):
-        shutil.rmtree(folder, ignore_errors=True)
-    tool.init(store)
-    yield "archive", timed(work, store, tool.archive(store, data.source, "first"))
-    if tool.is_incremental:
-        yield "again", timed(work, store, tool.archive(store, data.source, "second"))
-    restored.mkdir()
-    yield "restore", timed(work, store, tool.restore(store, data.source, restored))
-    compare(data.source, tool.restored(restored, data.source), tool.name)
-    shutil.rmtree(restored)
-    restored.mkdir()
-    small = data.small_file()
-    command = tool.restore_one(store, data.source, small, restored)
-    if command:
-        yield "one file", timed(work, store, command)
-        back = tool.restored(restored, data.source) / small.relative_to(data.source)
-        if back.read_bytes() != small.read_bytes():
-            sys.exit(f"{tool.name} restored another {small}")
-    for folder in (store, restored):
-        shutil.rmtree(folder, ignore_errors=True)
+def remove(*paths):
+    """What a tool left: a folder, or the one file of a pipe."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def timed(work, store, command):
@@ -84,14 +65,15 @@ def timed(work, store, command):
 
 
 def length_of(path):
-    if path.is_file():
-        return path.stat().st_size
-    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    """The bytes of all regular files, of each one once, whatever its names are."""
+    found = (one.lstat() for one in (path, *path.rglob("*")))
+    return sum({one.st_ino: one.st_size for one in found if stat.S_ISREG(one.st_mode)}.values())
 
 
-def compare(source, restored, name):
+def compare(source, restored, name, kept=("-aHAX",)):
+    """Ends if something is not as in the source, of what rsync sees with the options `kept`."""
     differences = subprocess.run(
-        ["rsync", "-aHAXn", "--checksum", "--delete", "--itemize-changes", f"{source}/", f"{restored}/"],
+        ["rsync", *kept, "-n", "--checksum", "--delete", "--itemize-changes", f"{source}/", f"{restored}/"],
         check=True, capture_output=True, text=True,
     ).stdout
     if differences:

@@ -3,6 +3,7 @@
 import json
 
 COLUMNS = ("seconds", "cpu s", "peak MiB", "stored MB", "to mover")
+CHANGED_COLUMNS = ("added MB", "to changed")
 COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#718096")
 
 
@@ -16,24 +17,40 @@ def write(work, found):
 
 def lines(found):
     yield found["machine"] + "; everything was in the page cache; medians"
+    yield from found["remarks"]
     for name, version in found["tools"].items():
         yield f"  {name}: {version}"
     for one in found["sets"]:
         yield ""
-        yield f"{one['set']}, {one['rounds']} rounds" + "".join(f"{title:>12}" for title in COLUMNS)
+        yield row(f"{one['set']}, {one['rounds']} rounds", "", COLUMNS + CHANGED_COLUMNS * has_changes(one))
         for step in steps(one):
-            ours = one["medians"].get("mover", {}).get(step)
             for name, medians in one["medians"].items():
-                if step not in medians:
-                    continue
-                it = medians[step]
-                ratio = f"{ours['seconds'] / it['seconds']:.2f}" if ours and name != "mover" else ""
-                yield (
-                    f"{step:<10}{name:<14}{it['seconds']:>9.2f}{it['cpu_seconds']:>12.2f}"
-                    f"{it['peak_bytes'] / (1 << 20):>12.0f}{it['stored_bytes'] / 1e6:>12.1f}{ratio:>12}"
-                )
+                if step in medians:
+                    yield row(step, name, cells(one["medians"], step, name))
     yield ""
     yield "to mover: Mover's time as a part of the tool's in the same rounds"
+    if any(has_changes(one) for one in found["sets"]):
+        yield "to changed: bytes that the store grew by, for each byte that was changed to noise"
+
+
+def has_changes(one):
+    return any("added_bytes" in it for medians in one["medians"].values() for it in medians.values())
+
+
+def row(step, name, cells):
+    return f"{step:<16}{name:<14}" + "".join(f"{cell:>12}" for cell in cells).rstrip()
+
+
+def cells(medians, step, name):
+    it, ours = medians[name][step], medians.get("mover", {}).get(step)
+    yield f"{it['seconds']:.2f}"
+    yield f"{it['cpu_seconds']:.2f}"
+    yield f"{it['peak_bytes'] / (1 << 20):.0f}"
+    yield f"{it['stored_bytes'] / 1e6:.1f}"
+    yield f"{ours['seconds'] / it['seconds']:.2f}" if ours and name != "mover" else ""
+    if "added_bytes" in it:
+        yield f"{it['added_bytes'] / 1e6:.1f}"
+        yield f"{it['added_bytes'] / it['changed_bytes']:.2f}"
 
 
 def steps(one):
@@ -52,7 +69,7 @@ def svg(found):
         for name in one["medians"]
         if step in one["medians"][name]
     ]
-    longest = max(seconds for _, _, seconds in bars)
+    longest = max((seconds for _, _, seconds in bars), default=1)
     names = list(found["tools"])
     parts, y, last = [], 10, None
     for title, name, seconds in bars:
