@@ -95,6 +95,16 @@ pub struct RestoreReport {
     pub seconds: f64,
 }
 
+impl RestoreReport {
+    /// How much is done of so many entries and so many bytes of content, from 0 to 1; of the two,
+    /// that which is less far.
+    pub(super) fn share_of(&self, (entries, bytes): (u64, u64)) -> f64 {
+        let share = |done: u64, all: u64| if all == 0 { 1.0 } else { done as f64 / all as f64 };
+        let done = self.bytes_written + self.bytes_kept;
+        share(self.entries, entries).min(share(done, bytes)).min(1.0)
+    }
+}
+
 /// The end of a check.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct VerifyReport {

@@ -34,7 +34,7 @@ use crate::target::Syncer;
 /// Files below this length are written anew rather than gone on with.
 pub(super) const LONG_FILE_MIN: u64 = 16 << 20;
 
-/// How much work a power loss may cost.
+/// How much work a power loss may cost, and twice that at the end of a restore.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What makes two restores the same.
@@ -255,12 +255,13 @@ pub(super) struct Marker {
     journal: Arc<Journal>,
     places: SyncSender<Place>,
     clock: Arc<dyn Clock>,
+    began: Duration,
     next: Duration,
 }
 
 impl Marker {
-    /// Syncs on a thread of its own, which nobody waits for: at the end there is nothing to go on
-    /// with.
+    /// Syncs on a thread of its own, which nobody waits for but the end of the process: the kernel
+    /// lets no thread go that syncs.
     pub(super) fn start(journal: Journal, syncer: Syncer, clock: Arc<dyn Clock>) -> Marker {
         let journal = Arc::new(journal);
         let (places, received) = sync_channel::<Place>(0);
@@ -273,8 +274,8 @@ impl Marker {
                 }
             }
         });
-        let next = clock.elapsed() + SYNC_INTERVAL;
-        Marker { journal, places, clock, next }
+        let began = clock.elapsed();
+        Marker { journal, places, clock, began, next: began + SYNC_INTERVAL }
     }
 
     /// A long file is about to be written.
@@ -284,11 +285,13 @@ impl Marker {
         let _ = self.journal.write(&Line::Opened(place), false);
     }
 
-    /// All up to here is written: behind the entry, or up to `offset` of its content. Now and then
-    /// that is made durable.
-    pub(super) fn reached(&mut self, path: &[u8], inode: u64, offset: Option<u64>) {
+    /// All up to here is written: behind the entry, or up to `offset` of its content; `share` of
+    /// the whole, from 0 to 1. Now and then that is made durable, unless the restore is at its end
+    /// before a power loss is likely to be: syncing all of it would keep the operator waiting.
+    pub(super) fn reached(&mut self, path: &[u8], inode: u64, offset: Option<u64>, share: f64) {
         let now = self.clock.elapsed();
-        if now < self.next {
+        let left = (now - self.began).as_secs_f64() * (1.0 - share) / share.max(f64::MIN_POSITIVE);
+        if now < self.next || left < SYNC_INTERVAL.as_secs_f64() {
             return;
         }
         let place = Place { path: hex::encode(path), inode, offset };

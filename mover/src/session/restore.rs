@@ -188,6 +188,7 @@ pub fn restore(
         throttle: Throttle::new(config.rate_max, Arc::clone(&ambient.clock)),
         watch,
         marker,
+        whole: (footer.entry_count, footer.content_length),
         unreached: false,
         report: RestoreReport { dry_run, ..RestoreReport::default() },
     };
@@ -230,6 +231,8 @@ struct Restorer<'a> {
     throttle: Throttle,
     watch: &'a Watch<'a>,
     marker: Option<Marker>,
+    /// Entries and bytes of content of the whole archive: a part of it is at its end earlier.
+    whole: (u64, u64),
     /// The store could not be read for a while, so that trying again may help.
     unreached: bool,
     report: RestoreReport,
@@ -299,7 +302,8 @@ impl Restorer<'_> {
         }
         // Folders are gone through again on the way to where an earlier session was: no progress.
         if let Some(marker) = self.marker.as_mut().filter(|_| entry.kind != EntryKind::Directory) {
-            marker.reached(&entry.path, 0, None);
+            let share = self.report.share_of(self.whole);
+            marker.reached(&entry.path, 0, None, share);
         }
         Ok(())
     }
@@ -372,7 +376,8 @@ impl Restorer<'_> {
                 self.lookahead.passed(1);
             }
             if let Some(marker) = self.marker.as_mut().filter(|_| long && index >= from) {
-                marker.reached(path, inode, Some(offset + run.length));
+                let share = self.report.share_of(self.whole);
+                marker.reached(path, inode, Some(offset + run.length), share);
             }
         }
         let length = match &mut unfiltered {
