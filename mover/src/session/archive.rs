@@ -437,9 +437,9 @@ impl Run<'_> {
         let routing = Routing::new(router, sealed);
         let examiner = Examiner::new(inspectors, cutter, domain, &meters);
         let parts = HeadParts { examiner, packer, routing };
-        let read_meter = Meter::new("read");
+        let (walk_meter, read_meter) = (Meter::new("walk"), Meter::new("read"));
         let HeadMeters { snoop, dedupe, identify, lookup, pack } = &meters;
-        let head = [&read_meter, snoop, dedupe, identify, lookup, pack];
+        let head = [&walk_meter, &read_meter, snoop, dedupe, identify, lookup, pack];
         let all: Vec<Arc<Meter>> = head
             .into_iter()
             .chain([stretch_meter, &tail_meter])
@@ -460,7 +460,8 @@ impl Run<'_> {
                 written
             });
             let start = (beginning.first, beginning.index_arrived, beginning.resumed);
-            let fed = self.feed(headers, source, parent, parts, (&meters, &read_meter), start);
+            let meters = (&meters, Arc::clone(&walk_meter), &read_meter);
+            let fed = self.feed(headers, source, parent, parts, meters, start);
             if fed.is_err() {
                 pools.close();
             }
@@ -511,7 +512,7 @@ impl Run<'_> {
         source: Source,
         parent: Option<Parent<'_>>,
         mut parts: HeadParts<'h, StoreBlocks>,
-        (meters, read_meter): (&'h HeadMeters, &'h Arc<Meter>),
+        (meters, walk_meter, read_meter): (&'h HeadMeters, Arc<Meter>, &'h Arc<Meter>),
         (first, index_arrived, mut resumed): (u64, u64, Option<Continued>),
     ) -> Result<Fed> {
         let mut is_complete = false;
@@ -543,6 +544,7 @@ impl Run<'_> {
             progress,
             cancel: self.watch.cancel,
             throttle: Throttle::new(self.config.rate_max, Arc::clone(&self.ambient.clock)),
+            walk_meter,
             read_meter,
             filters: &self.recipe.filters,
             number,
@@ -553,7 +555,7 @@ impl Run<'_> {
                 let comparison = parent.map_or_else(Comparison::none, Parent::into_comparison);
                 let mut walker = Walker::open(&files)?;
                 link_entries.iter().for_each(|entry| walker.remember_link(entry));
-                feed.walk(&mut walker, comparison, from)?;
+                feed.walk(walker, comparison, from)?;
             }
             Source::Stdin { name, input } => {
                 feed.stdin(Stdin::open(name.as_bytes(), headers.session.started, input)?)?;

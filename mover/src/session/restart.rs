@@ -290,8 +290,7 @@ impl Marker {
     /// before a power loss is likely to be: syncing all of it would keep the operator waiting.
     pub(super) fn reached(&mut self, path: &[u8], inode: u64, offset: Option<u64>, share: f64) {
         let now = self.clock.elapsed();
-        let left = (now - self.began).as_secs_f64() * (1.0 - share) / share.max(f64::MIN_POSITIVE);
-        if now < self.next || left < SYNC_INTERVAL.as_secs_f64() {
+        if now < self.next || !goes_on(now.saturating_sub(self.began), share) {
             return;
         }
         let place = Place { path: hex::encode(path), inode, offset };
@@ -307,11 +306,24 @@ impl Marker {
     }
 }
 
+/// Whether a restore that took so long for its share of the whole goes on for long enough to be
+/// worth syncing.
+fn goes_on(spent: Duration, share: f64) -> bool {
+    spent.as_secs_f64() * (1.0 - share) >= SYNC_INTERVAL.as_secs_f64() * share
+}
+
 #[cfg(test)]
 mod tests {
     use tempfile::TempDir;
 
     use super::*;
+
+    #[test]
+    fn what_is_nearly_done_is_not_worth_syncing() {
+        let spent = Duration::from_secs(10);
+        assert!(goes_on(spent, 0.0) && goes_on(spent, 0.5) && goes_on(spent * 100, 0.99));
+        assert!(!goes_on(spent, 0.7) && !goes_on(spent, 1.0) && !goes_on(spent * 1000, 1.0));
+    }
 
     fn place(path: &str, inode: u64, offset: Option<u64>) -> Place {
         Place { path: hex::encode(path), inode, offset }

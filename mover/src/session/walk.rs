@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::io::Read;
+use std::sync::Arc;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use format::{Entry, EntryKind, IndexEntry, Timestamp, Verdict, compare_paths};
 
 use super::filters::{Filter, Filtered, options_of};
@@ -15,7 +17,7 @@ use crate::archive::{KnownBlocks, Part, Piece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Cancel, Meter};
 use crate::policy::HEAD_LENGTH;
-use crate::source::{self, FileReader, Found, Stdin, Walker};
+use crate::source::{self, Fault, FileReader, Found, Stdin, Walker};
 
 /// The entries of the parent archive, in path order.
 pub(super) trait Previous {
@@ -119,17 +121,19 @@ pub(super) struct Feed<'a, 'b, K> {
     pub(super) progress: &'a Progress,
     pub(super) cancel: &'a Cancel,
     pub(super) throttle: Throttle,
+    pub(super) walk_meter: Arc<Meter>,
     pub(super) read_meter: &'a Meter,
     pub(super) filters: &'a [Filter],
     pub(super) number: u64,
 }
 
 impl<K: KnownBlocks> Feed<'_, '_, K> {
-    /// Walks a source, all of it or from where an earlier session stood.
+    /// Walks a source, all of it or from where an earlier session stood. The walk has a thread of
+    /// its own, a little ahead: what it costs is the kernel's time.
     pub(super) fn walk(
         &mut self,
-        walker: &mut Walker,
-        mut comparison: Comparison<'_>,
+        mut walker: Walker,
+        comparison: Comparison<'_>,
         from: WalkFrom,
     ) -> Result<()> {
         let (mut behind, mut inside) = (None, None);
@@ -144,9 +148,28 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
                 inside = Some(open);
             }
         }
+        let (batches, ahead) = bounded(BATCHES_AHEAD_MAX);
+        let meter = Arc::clone(&self.walk_meter);
+        std::thread::scope(|scope| {
+            let walk = move || walk_ahead(walker, &meter, &batches);
+            let thread = std::thread::Builder::new().name("mover-walk".to_owned());
+            thread.spawn_scoped(scope, walk).expect("the system starts threads");
+            self.found(ahead, comparison, behind, inside)
+        })
+    }
+
+    /// Takes what the walk has found, in its order.
+    fn found(
+        &mut self,
+        ahead: Receiver<Vec<Result<Found, Fault>>>,
+        mut comparison: Comparison<'_>,
+        mut behind: Option<Vec<u8>>,
+        mut inside: Option<Box<OpenEntry>>,
+    ) -> Result<()> {
         // Groups of names whose first one could not be read: the next name is tried instead.
         let mut unread_groups = HashSet::new();
-        while let Some(found) = self.read_meter.busy(|| walker.next()) {
+        let meter = self.read_meter;
+        for found in std::iter::from_fn(|| meter.wait(|| ahead.recv()).ok()).flatten() {
             self.check_cancelled()?;
             let found = match found {
                 Ok(found) => found,
@@ -362,6 +385,24 @@ impl<K: KnownBlocks> Feed<'_, '_, K> {
         match self.cancel.is_cancelled() {
             true => Err(cancelled()),
             false => Ok(()),
+        }
+    }
+}
+
+/// Entries that the walk hands over at once.
+const BATCH_LENGTH: usize = 64;
+/// Batches that wait: about what is found while a window is packed. Each entry may hold an open
+/// folder, and a process may have 1024 files open, of which the walk itself takes up to 256.
+const BATCHES_AHEAD_MAX: usize = 8;
+
+/// Walks until nothing is left, or nobody listens any more.
+fn walk_ahead(mut walker: Walker, meter: &Meter, batches: &Sender<Vec<Result<Found, Fault>>>) {
+    meter.add_instance();
+    loop {
+        let mut batch = Vec::with_capacity(BATCH_LENGTH);
+        meter.busy(|| batch.extend(std::iter::from_fn(|| walker.next()).take(BATCH_LENGTH)));
+        if batch.is_empty() || meter.wait(|| batches.send(batch)).is_err() {
+            return;
         }
     }
 }
