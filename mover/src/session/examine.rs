@@ -70,7 +70,7 @@ impl<'a> Examiner<'a> {
         let (inspected, cut_beside) = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("mover-cut".to_owned());
             // Where no thread can be had, one does both.
-            let beside = is_long.then(|| thread.spawn_scoped(scope, || cut())).and_then(Result::ok);
+            let beside = is_long.then(|| thread.spawn_scoped(scope, &mut cut)).and_then(Result::ok);
             let inspected = inspect(inspectors, window, open, meters);
             let join =
                 |it: ScopedJoinHandle<'_, _>| it.join().unwrap_or_else(|it| resume_unwind(it));
