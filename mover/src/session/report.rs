@@ -96,12 +96,15 @@ pub struct RestoreReport {
 }
 
 impl RestoreReport {
-    /// How much is done of so many entries and so many bytes of content, from 0 to 1; of the two,
-    /// that which is less far.
+    /// How much this session has done of what it has to, of an archive of so many entries and so
+    /// many bytes of content, from 0 to 1; of the two, that which is less far. What an earlier
+    /// session did took none of this one's time.
     pub(super) fn share_of(&self, (entries, bytes): (u64, u64)) -> f64 {
         let share = |done: u64, all: u64| if all == 0 { 1.0 } else { done as f64 / all as f64 };
-        let done = self.bytes_written + self.bytes_kept;
-        share(self.entries, entries).min(share(done, bytes)).min(1.0)
+        let entries_done = self.entries.saturating_sub(self.entries_kept);
+        share(entries_done, entries.saturating_sub(self.entries_kept))
+            .min(share(self.bytes_written, bytes.saturating_sub(self.bytes_kept)))
+            .min(1.0)
     }
 }
 
@@ -122,4 +125,23 @@ pub struct VerifyReport {
     pub decoded: bool,
     /// Wall time.
     pub seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_session_did_is_no_part_of_the_share() {
+        let mut report = RestoreReport {
+            entries: 90,
+            entries_kept: 90,
+            bytes_kept: 900,
+            ..RestoreReport::default()
+        };
+        assert_eq!(report.share_of((100, 1000)), 0.0);
+        (report.entries, report.bytes_written) = (95, 80);
+        assert_eq!(report.share_of((100, 1000)), 0.5);
+        assert_eq!(RestoreReport::default().share_of((0, 0)), 1.0);
+    }
 }

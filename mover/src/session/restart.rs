@@ -34,8 +34,10 @@ use crate::target::Syncer;
 /// Files below this length are written anew rather than gone on with.
 pub(super) const LONG_FILE_MIN: u64 = 16 << 20;
 
-/// How much work a power loss may cost, and twice that at the end of a restore.
-const SYNC_INTERVAL: Duration = Duration::from_secs(5);
+/// How much work a power loss may cost.
+const WORK_LOST_MAX: Duration = Duration::from_secs(5);
+/// The last sync of a restore may be left out, and what was done since the one before is lost too.
+const SYNC_INTERVAL: Duration = WORK_LOST_MAX.checked_div(2).expect("2 is not 0");
 
 /// What makes two restores the same.
 pub(super) struct Job<'a> {
@@ -286,8 +288,9 @@ impl Marker {
     }
 
     /// All up to here is written: behind the entry, or up to `offset` of its content; `share` of
-    /// the whole, from 0 to 1. Now and then that is made durable, unless the restore is at its end
-    /// before a power loss is likely to be: syncing all of it would keep the operator waiting.
+    /// what this session has to do, from 0 to 1. Now and then that is made durable, unless the
+    /// restore is at its end before a power loss is likely: syncing all of it would keep the
+    /// operator waiting.
     pub(super) fn reached(&mut self, path: &[u8], inode: u64, offset: Option<u64>, share: f64) {
         let now = self.clock.elapsed();
         if now < self.next || !goes_on(now.saturating_sub(self.began), share) {
@@ -320,7 +323,7 @@ mod tests {
 
     #[test]
     fn what_is_nearly_done_is_not_worth_syncing() {
-        let spent = Duration::from_secs(10);
+        let spent = SYNC_INTERVAL * 2;
         assert!(goes_on(spent, 0.0) && goes_on(spent, 0.5) && goes_on(spent * 100, 0.99));
         assert!(!goes_on(spent, 0.7) && !goes_on(spent, 1.0) && !goes_on(spent * 1000, 1.0));
     }

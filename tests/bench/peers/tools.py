@@ -56,7 +56,7 @@ class Mover(Tool):
     def version(self):
         return (
             run(self.program, "--version").strip() + ": all default components, all in wasm; "
-            "syncs volumes, catalog and a journal; of a restore, every 5 s, what is there"
+            "syncs volumes, catalog and a journal; of a restore, every 2.5 s, what is there"
         )
 
     def init(self, store):
