@@ -1,5 +1,6 @@
 //! Memory stays within its bound, whatever the number of files.
 
+use crate::kit::same::assert_same;
 use crate::kit::{Machine, args, is_long, tree};
 
 #[test]
@@ -42,4 +43,28 @@ fn a_big_file_fits_into_little_memory() {
         assert!(kibibytes >> 10 < 200, "{command:?}: {} MiB", kibibytes >> 10);
     }
     crate::kit::same::assert_same_by_rsync(&source, &into);
+}
+
+#[test]
+fn as_many_workers_run_as_the_memory_has_room_for() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("big"), 1, 200 << 20);
+    let archive = |memory: &str| {
+        let more = args!["--workers", "100", "--memory", memory, "--json"];
+        let name = args!["archive", source, "--to", store, "--name", memory, "--fresh", "--reread"];
+        let (done, kibibytes) = machine.run_measured([name, more].concat());
+        assert_eq!(done.code, 0, "{:?}", done.stderr);
+        (done.number("workers"), done, kibibytes >> 10)
+    };
+    let (few, done, _) = archive("1M");
+    assert_eq!(few, 1, "one at least");
+    let note = "1 of 100 workers run: more do not fit into 1.00 MiB of memory (--memory)";
+    assert!(done.stdout.contains(note), "{done:?}");
+    let (some, _, peak) = archive("150M");
+    let (more, _, _) = archive("400M");
+    assert!(2 < some && 2 * some < more && more < 100, "{some} {more}");
+    // Head, index, code and catalog come to it.
+    assert!(peak < 150 + 150, "{peak} MiB");
+    assert_same(&source, &machine.restore(&store, "150M", "restored"));
 }

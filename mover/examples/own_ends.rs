@@ -273,6 +273,7 @@ fn main() -> std::result::Result<(), Box<dyn StdError>> {
         snoops: vec![stage("snoop-type")],
         on_snoop_failure: OnSnoopFailure::default(),
         workers: 2,
+        memory: 1 << 30,
         verify: DecodeVerify::Sample,
         fresh: true,
         job: Job::default(),

@@ -89,7 +89,7 @@ pub struct ChainStage {
 }
 
 /// Bytes of a nonce: as many as XChaCha20 takes, random, never derived from a chunk's number.
-const NONCE_LENGTH: usize = 24;
+pub const NONCE_LENGTH: usize = 24;
 
 /// The stages of one worker, with the memory between them.
 pub struct Chain {

@@ -12,7 +12,7 @@ mod index;
 mod reader;
 mod stream;
 
-pub use chain::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
+pub use chain::{Chain, ChainStage, DecodeVerify, EncodedChunk, NONCE_LENGTH, PlainChunk};
 pub use index::{IndexReader, IndexWriter, join_records};
 pub use needs::Needs;
 pub use packer::{

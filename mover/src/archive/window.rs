@@ -5,6 +5,8 @@
 
 use format::{Entry, IndexEntry, Options};
 
+use crate::error::Error;
+
 /// Bytes of an entry's content with no hole between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -15,7 +17,7 @@ pub struct Piece {
 }
 
 /// What happens along a window, in order.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Part {
     /// An entry with content begins.
     Begin {
@@ -44,6 +46,15 @@ pub enum Part {
         /// The entry.
         entry: Box<Entry>,
     },
+    /// Something went wrong with an entry.
+    Fault {
+        /// Its path.
+        path: Vec<u8>,
+        /// What.
+        error: Error,
+        /// It is a file that could not even be opened, and has no other part.
+        is_unread: bool,
+    },
     /// A file that is as it was in the parent archive.
     Unchanged {
         /// Its number in the archive.
@@ -56,11 +67,15 @@ pub enum Part {
 /// Bytes to be inspected and cut in one call.
 #[derive(Debug)]
 pub struct Window {
-    /// All the room there is, cleared once; [`Window::filled`] is what counts.
+    /// All the room there is, cleared once: in front, for what the window before leaves uncut;
+    /// behind that, for what is read.
     bytes: Vec<u8>,
-    filled: usize,
-    /// Bytes at the front that the last window left uncut, and that the snoops have seen.
-    pub seen: usize,
+    /// Where the room in front ends, while nothing is in it.
+    front: usize,
+    start: usize,
+    end: usize,
+    /// Bytes at the start that the snoops have seen.
+    seen: usize,
     /// What happens along them.
     pub parts: Vec<Part>,
 }
@@ -69,36 +84,32 @@ pub struct Window {
 const PART_COUNT_MAX: usize = 4096;
 
 impl Window {
-    /// An empty window of at most `length_max` bytes.
-    pub fn new(length_max: usize) -> Window {
-        Window { bytes: vec![0; length_max], filled: 0, seen: 0, parts: Vec::new() }
+    /// An empty window for `length` bytes, and `front` that an earlier one left over.
+    pub fn new(front: usize, length: usize) -> Window {
+        let bytes = vec![0; front + length];
+        Window { bytes, front, start: front, end: front, seen: 0, parts: Vec::new() }
     }
 
     /// The bytes that were added.
     pub fn filled(&self) -> &[u8] {
-        &self.bytes[..self.filled]
+        &self.bytes[self.start..self.end]
     }
 
     /// The bytes that the snoops have not seen.
     pub fn unseen(&self) -> &[u8] {
-        &self.bytes[self.seen..self.filled]
-    }
-
-    /// Bytes that still fit.
-    pub fn room(&self) -> usize {
-        self.bytes.len() - self.filled
+        &self.filled()[self.seen..]
     }
 
     /// Whether the window is to be worked on before more is added.
     pub fn is_full(&self) -> bool {
-        self.room() == 0 || self.parts.len() >= PART_COUNT_MAX
+        self.end == self.bytes.len() || self.parts.len() >= PART_COUNT_MAX
     }
 
     /// Adds content of the open entry by letting `read` fill the room and count what it filled;
     /// gives what else `read` gave.
     pub fn read_with<T>(&mut self, read: impl FnOnce(&mut [u8]) -> (usize, T)) -> T {
-        let (count, result) = read(&mut self.bytes[self.filled..]);
-        self.filled += count;
+        let (count, result) = read(&mut self.bytes[self.end..]);
+        self.end += count;
         result
     }
 
@@ -145,19 +156,92 @@ impl Window {
         ends
     }
 
-    /// Empties the window, but for `rest` bytes at its end that stay as content of the entry that
-    /// goes on, from `offset` of it.
-    pub fn carry(&mut self, rest: usize, offset: u64) {
-        self.bytes.copy_within(self.filled - rest..self.filled, 0);
-        self.filled = rest;
-        self.seen = rest;
-        self.parts.clear();
-        if rest > 0 {
-            self.parts.push(Part::Data(Piece { offset, length: rest }));
+    /// Puts in front what the window before left uncut, and the snoops have seen: content of the
+    /// entry that goes on, from `offset` of it.
+    pub fn prepend(&mut self, rest: &[u8], offset: u64) {
+        if rest.is_empty() {
+            return;
         }
+        let start = self.start.checked_sub(rest.len()).expect("less than a block is left uncut");
+        self.bytes[start..self.start].copy_from_slice(rest);
+        self.start = start;
+        self.seen = rest.len();
+        match self.parts.first_mut() {
+            Some(Part::Data(piece)) if offset + rest.len() as u64 == piece.offset => {
+                *piece = Piece { offset, length: rest.len() + piece.length };
+            }
+            _ => self.parts.insert(0, Part::Data(Piece { offset, length: rest.len() })),
+        }
+    }
+
+    /// The snoops have seen the first bytes, so many or all.
+    pub fn mark_seen(&mut self, length: usize) {
+        self.seen = length.min(self.filled().len());
+    }
+
+    /// Empties the window.
+    pub fn clear(&mut self) {
+        (self.start, self.end, self.seen) = (self.front, self.front, 0);
+        self.parts.clear();
     }
 }
 
 fn position(at: usize) -> u32 {
     u32::try_from(at).expect("a window is far smaller than 4 GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(window: &mut Window, offset: u64, bytes: &[u8]) {
+        window.read_with(|room| {
+            room[..bytes.len()].copy_from_slice(bytes);
+            (bytes.len(), ())
+        });
+        window.mark_data(offset, bytes.len());
+    }
+
+    #[test]
+    fn what_was_left_uncut_comes_before_what_was_read_and_is_not_shown_again() {
+        let mut window = Window::new(4, 8);
+        add(&mut window, 103, b"more");
+        window.parts.push(Part::End { size: 107, faulty: false });
+        window.prepend(b"abc", 100);
+        assert_eq!((window.filled(), window.unseen()), (&b"abcmore"[..], &b"more"[..]));
+        assert!(matches!(window.parts[0], Part::Data(Piece { offset: 100, length: 7 })));
+        assert_eq!((window.cut_ends(), window.entry_ends()), (vec![7], vec![4]));
+        window.clear();
+        assert!(window.filled().is_empty() && window.parts.is_empty());
+    }
+
+    #[test]
+    fn what_was_left_uncut_stays_apart_from_what_lies_behind_a_hole() {
+        let mut window = Window::new(4, 8);
+        window.parts.push(Part::Hole(Piece { offset: 3, length: 7 }));
+        add(&mut window, 10, b"x");
+        window.prepend(b"abc", 0);
+        assert_eq!((window.parts.len(), window.cut_ends()), (3, vec![3]));
+    }
+
+    #[test]
+    fn a_window_is_full_of_bytes_or_of_parts() {
+        let mut window = Window::new(4, 2);
+        add(&mut window, 0, b"x");
+        assert!(!window.is_full());
+        add(&mut window, 1, b"y");
+        assert!(window.is_full());
+        window.clear();
+        let fault = || Part::End { size: 0, faulty: false };
+        window.parts.extend(std::iter::repeat_with(fault).take(PART_COUNT_MAX));
+        assert!(window.is_full());
+    }
+
+    #[test]
+    fn a_file_that_has_become_shorter_than_what_was_seen_of_it_has_nothing_unseen() {
+        let mut window = Window::new(4, 8);
+        add(&mut window, 0, b"xy");
+        window.mark_seen(5);
+        assert!(window.unseen().is_empty());
+    }
 }

@@ -211,6 +211,7 @@ fn config(command: &Archive, policy: Option<&Policy>) -> Result<ArchiveConfig> {
             Some(OnSnoopFailureArgument::Stop) | None => OnSnoopFailure::Stop,
         },
         workers: workers(command.workers),
+        memory: command.memory.0,
         verify: match command.verify {
             VerifyArgument::Always => DecodeVerify::Always,
             VerifyArgument::Sample => DecodeVerify::Sample,

@@ -248,6 +248,10 @@ pub(crate) struct Archive {
     /// Workers that compress and encrypt; by default one for each processor
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
+    /// Bytes that workers, their components and their buffers may take; fewer run where they do not
+    /// fit
+    #[arg(long, value_name = "SIZE", default_value = "1G")]
+    pub(crate) memory: Size,
     /// Plain bytes of a chunk
     #[arg(long, value_name = "SIZE", default_value = "1M")]
     pub(crate) chunk_size: Size,

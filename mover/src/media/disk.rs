@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::storage::{AppendFile, ReadFile, Room, Storage};
+use super::writeback::Writeback;
 use crate::{Error, Result, durable};
 
 /// A folder.
@@ -40,7 +41,7 @@ impl Storage for DiskStorage {
         let path = self.path(name);
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file.map_err(|cause| Error::io("creating", &path, cause))?;
-        Ok(Box::new(DiskFile { file, path, length: 0 }))
+        Ok(Box::new(Appended { file, path, length: 0, writeback: Writeback::default() }))
     }
 
     fn append(&self, name: &str) -> Result<Box<dyn AppendFile>> {
@@ -48,13 +49,13 @@ impl Storage for DiskStorage {
         let failed = |cause| Error::io("opening", &path, cause);
         let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        Ok(Box::new(DiskFile { file, path, length }))
+        Ok(Box::new(Appended { file, path, length, writeback: Writeback::default() }))
     }
 
     fn open(&self, name: &str) -> Result<Arc<dyn ReadFile>> {
         let path = self.path(name);
         let file = File::open(&path).map_err(|cause| Error::io("opening", &path, cause))?;
-        Ok(Arc::new(DiskFile { file, path, length: 0 }))
+        Ok(Arc::new(Read { file, path }))
     }
 
     fn remove(&self, name: &str) -> Result<()> {
@@ -71,14 +72,14 @@ impl Storage for DiskStorage {
     }
 }
 
-struct DiskFile {
+struct Appended {
     file: File,
     path: PathBuf,
-    /// Only a writer counts; a reader asks the file.
     length: u64,
+    writeback: Writeback,
 }
 
-impl AppendFile for DiskFile {
+impl AppendFile for Appended {
     fn length(&self) -> u64 {
         self.length
     }
@@ -87,6 +88,7 @@ impl AppendFile for DiskFile {
         let written = self.file.write_all_at(bytes, self.length);
         written.map_err(|cause| Error::io("writing", &self.path, cause))?;
         self.length += bytes.len() as u64;
+        self.writeback.appended(&self.path, bytes.len() as u64);
         // A disk that is full says so by an error; how full it is depends on others too.
         Ok(Room::Ample)
     }
@@ -104,7 +106,12 @@ impl AppendFile for DiskFile {
     }
 }
 
-impl ReadFile for DiskFile {
+struct Read {
+    file: File,
+    path: PathBuf,
+}
+
+impl ReadFile for Read {
     fn length(&self) -> Result<u64> {
         let metadata = self.file.metadata();
         Ok(metadata.map_err(|cause| Error::io("reading", &self.path, cause))?.len())

@@ -14,6 +14,7 @@ pub mod tape;
 pub mod disc;
 mod fake;
 mod behind;
+mod writeback;
 mod writer;
 mod reader;
 mod scan;

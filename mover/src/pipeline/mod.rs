@@ -14,4 +14,4 @@ pub use sequence::{Resequencer, Sequenced};
 pub use stage::{
     Action, ChunkInfo, Cut, Cutter, Finding, Inspector, Transform, Verdict, encoded_length_max,
 };
-pub use stretch::{Outputs, Stretch};
+pub use stretch::{BURST, Outputs, Stretch};

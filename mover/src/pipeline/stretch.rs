@@ -22,6 +22,10 @@ pub struct Stretch<I> {
     next: u64,
 }
 
+/// Inputs that wait besides one for each worker: what comes is packed in bursts, where blocks that
+/// are known lie beside those that are not.
+pub const BURST: usize = 6;
+
 /// Where the outputs of a stretch come from, in any order.
 pub type Outputs<O> = Receiver<Sequenced<Result<O>>>;
 
@@ -38,7 +42,7 @@ impl<I: Send + 'static> Stretch<I> {
         F: FnMut(I, Buffer) -> Result<O> + Send + 'static,
     {
         let places = instances.len();
-        let (inputs, inputs_of_workers) = bounded::<Sequenced<I>>(places);
+        let (inputs, inputs_of_workers) = bounded::<Sequenced<I>>(places + BURST);
         let (outputs_of_workers, outputs) = bounded(places);
         let start_one = |mut work: F| {
             let (inputs, outputs) = (inputs_of_workers.clone(), outputs_of_workers.clone());

@@ -12,9 +12,11 @@ use format::{
 
 use super::access::WriteAccess;
 use super::begin::{Beginning, Continued, JournalPlace};
+use super::budget;
 use super::cache::ChunkCache;
 use super::decode::Decoding;
 use super::examine::Examiner;
+use super::feed::{Comparison, Feed, Feedstock, WalkFrom, cancelled, windows};
 use super::filters::FilterConfig;
 use super::head::{Head, HeadMeters, HeadParts};
 use super::journal::{Head as JournalHead, Job, JournalWriter, OpenEntry};
@@ -27,7 +29,6 @@ use super::sink::{Domain, Pools, StoreBlocks, StretchSink};
 use super::stages::{Recipe, StageSpec, WorkerChains};
 use super::tail::{Frames, Tail};
 use super::throttle::Throttle;
-use super::walk::{Comparison, Feed, WalkFrom, cancelled};
 use crate::ambient::{Clock, Random, random_bytes};
 use crate::archive::{DecodeVerify, IndexWriter, Needs, PackRoute, Packer, PlainChunk};
 use crate::buffer::Buffer;
@@ -37,6 +38,7 @@ use crate::pipeline::{Cancel, Cutter, Inspector, Meter, Stretch};
 use crate::plugin::Engine;
 use crate::source::{SourceConfig, Stdin, Walker};
 use crate::store::{ArchiveProof, WriteStore};
+use crate::units;
 
 /// What is archived.
 pub enum Source {
@@ -76,6 +78,8 @@ pub struct ArchiveConfig {
     pub on_snoop_failure: OnSnoopFailure,
     /// Workers of the parallel stretch.
     pub workers: usize,
+    /// Bytes that these and their buffers may take; fewer run where they do not fit.
+    pub memory: u64,
     /// Which chunks are decoded again before their plain bytes are let go.
     pub verify: DecodeVerify,
     /// Begin a new archive, even where an earlier session left one unfinished.
@@ -225,7 +229,8 @@ impl Run<'_> {
             },
             archive: beginning.header.clone(),
         };
-        let chains = (0..self.config.workers)
+        let workers = self.workers();
+        let chains = (0..workers)
             .map(|_| {
                 let (random, verify) = (&self.ambient.random, self.config.verify);
                 self.recipe.worker_chains(session, &epoch, key.as_ref(), random, verify)
@@ -383,6 +388,19 @@ impl Run<'_> {
         writer.begin_archive(&headers.archive, proof)
     }
 
+    /// How many workers run; tells where the memory has no room for all that are asked for.
+    fn workers(&self) -> usize {
+        let (asked, memory) = (self.config.workers, self.config.memory);
+        let workers = budget::workers(self.config, &self.recipe);
+        if workers < asked {
+            let memory = units::show(memory);
+            self.watch.observer.note(&format!(
+                "{workers} of {asked} workers run: more do not fit into {memory} of memory (--memory)"
+            ));
+        }
+        workers
+    }
+
     /// Runs head, stretch and tail, and closes the archive.
     fn pump(
         &self,
@@ -394,15 +412,16 @@ impl Run<'_> {
         beginning: Beginning,
     ) -> Result<(ArchiveReport, ArchiveFooter, JournalWriter)> {
         let Instances { chains, cutter, inspectors } = instances;
-        let pools = Pools::new(self.config);
+        let workers = chains.len();
+        let pools = Pools::new(self.config, workers);
         let stretch_meter = &Meter::new("encode");
         let indexed = Arc::new(AtomicU64::new(beginning.first));
         let store = writer.store();
         let channel_meter = writer.meter();
-        let workers = chains.into_iter().map(|mut chains| {
+        let encoders = chains.into_iter().map(|mut chains| {
             move |plain: PlainChunk, payload: Buffer| chains.encode(plain, payload)
         });
-        let (stretch, outputs) = Stretch::start(workers.collect(), &pools.encoded, stretch_meter);
+        let (stretch, outputs) = Stretch::start(encoders.collect(), &pools.encoded, stretch_meter);
         let framed = |(place, at): (usize, usize)| {
             let route = &self.config.routes[at];
             (route.framing, route.context(self.recipe.places(place)))
@@ -460,7 +479,7 @@ impl Run<'_> {
                 written
             });
             let start = (beginning.first, beginning.index_arrived, beginning.resumed);
-            let meters = (&meters, Arc::clone(&walk_meter), &read_meter);
+            let meters = (&meters, Arc::clone(&walk_meter), Arc::clone(&read_meter));
             let fed = self.feed(headers, source, parent, parts, meters, start);
             if fed.is_err() {
                 pools.close();
@@ -470,6 +489,7 @@ impl Run<'_> {
         // The tail's failure is the cause where both have one: the head only sees closed queues.
         written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let Fed { mut report, needs, withheld, pages, roots, journal } = fed?;
+        report.workers = workers as u64;
         report.stages = all.iter().map(|meter| meter.read()).collect();
         report.untransformed_chunks = tail.untransformed;
         let footer = ArchiveFooter {
@@ -512,7 +532,7 @@ impl Run<'_> {
         source: Source,
         parent: Option<Parent<'_>>,
         mut parts: HeadParts<'h, StoreBlocks>,
-        (meters, walk_meter, read_meter): (&'h HeadMeters, Arc<Meter>, &'h Arc<Meter>),
+        (meters, walk_meter, read_meter): (&'h HeadMeters, Arc<Meter>, Arc<Meter>),
         (first, index_arrived, mut resumed): (u64, u64, Option<Continued>),
     ) -> Result<Fed> {
         let mut is_complete = false;
@@ -531,6 +551,7 @@ impl Run<'_> {
         }
         let (observer, progress) = (self.watch.observer, self.watch.progress);
         let description = resumed.is_none().then(|| describe(&source));
+        let (filling, filled) = windows(parts.examiner.block_length_max(), Arc::clone(&read_meter));
         let mut head = Head::new(parts, meters, observer, progress, description);
         let (mut from, mut number, mut link_entries) = (WalkFrom::Start, 0, Vec::new());
         if let Some(mut resumed) = resumed {
@@ -539,8 +560,8 @@ impl Run<'_> {
             link_entries = resumed.link_entries;
             head.resume(resumed.counts, resumed.links);
         }
-        let mut feed = Feed {
-            head: &mut head,
+        let feed = Feed {
+            windows: filling,
             progress,
             cancel: self.watch.cancel,
             throttle: Throttle::new(self.config.rate_max, Arc::clone(&self.ambient.clock)),
@@ -549,18 +570,28 @@ impl Run<'_> {
             filters: &self.recipe.filters,
             number,
         };
-        match source {
-            _ if is_complete => {}
+        let stock = match source {
+            _ if is_complete => Feedstock::Nothing,
             Source::Files(files) => {
                 let comparison = parent.map_or_else(Comparison::none, Parent::into_comparison);
                 let mut walker = Walker::open(&files)?;
                 link_entries.iter().for_each(|entry| walker.remember_link(entry));
-                feed.walk(walker, comparison, from)?;
+                Feedstock::Files(Box::new(walker), comparison, from)
             }
             Source::Stdin { name, input } => {
-                feed.stdin(Stdin::open(name.as_bytes(), headers.session.started, input)?)?;
+                Feedstock::Stdin(Stdin::open(name.as_bytes(), headers.session.started, input)?)
             }
-        }
+        };
+        let (packed, read) = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("mover-read".to_owned());
+            let reading = thread
+                .spawn_scoped(scope, move || feed.run(stock))
+                .expect("the system starts threads");
+            (head.run(filled), reading.join())
+        });
+        // The head's failure is the cause where both have one: the feed only sees a closed queue.
+        packed?;
+        read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let (mut report, mut sink, needs, withheld, mut journal) = head.finish()?;
         let mut index = IndexWriter::new(headers.archive.archive, index_arrived);
         while let Some(entries) = journal.entries()? {

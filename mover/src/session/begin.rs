@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use format::{ArchiveHeader, SessionId, StreamNumber};
 
+use super::feed::WalkFrom;
 use super::head::Linked;
 use super::journal::{Head, JournalWriter, OpenEntry, Resumed};
 use super::progress::Observer;
-use super::walk::WalkFrom;
 use crate::ambient::{Random, random_bytes};
 use crate::archive::Needs;
 use crate::error::Result;

@@ -11,7 +11,7 @@ use format::{
 use serde::Serialize;
 
 use super::archive::{Ambient, Watch, seconds};
-use super::walk::cancelled;
+use super::feed::cancelled;
 use crate::ambient::random_bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{ArchiveRecord, ChunkPlace, Needed, StoreWriter};

@@ -3,10 +3,10 @@
 use format::{EntryKind, Verdict};
 
 use super::archive::Watch;
+use super::feed::cancelled;
 use super::mapped::{MappedRoutes, tags};
 use super::routes::{Encryption, OnSnoopFailure};
 use super::stages::{Recipe, StageSpec};
-use super::walk::cancelled;
 use crate::error::Result;
 use crate::pipeline::{Action, Inspector};
 use crate::plugin::Engine;

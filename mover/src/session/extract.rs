@@ -8,8 +8,8 @@ use super::archive::Watch;
 use super::cache::ChunkCache;
 use super::contents::{Contents, PathFilter};
 use super::decode::Decoding;
+use super::feed::cancelled;
 use super::filters::Unfiltered;
-use super::walk::cancelled;
 use crate::archive::ChunkProvider;
 use crate::error::{Error, ErrorKind, Result};
 

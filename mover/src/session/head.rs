@@ -8,6 +8,7 @@ use format::{
 };
 
 use super::examine::{Examiner, Inspected, wrong_cuts};
+use super::feed::{Filled, Told};
 use super::journal::{Counts, JournalReader, OpenEntry, Snoops};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
@@ -16,9 +17,6 @@ use super::sink::StretchSink;
 use crate::archive::{KnownBlocks, Needs, Packer, Part, Piece, Window};
 use crate::error::{Error, Result};
 use crate::pipeline::Meter;
-
-/// Bytes of a window that are inspected and cut in one call, besides what the last left over.
-const WINDOW_LENGTH: usize = 1 << 20;
 
 /// What the head works with.
 pub(super) struct HeadParts<'a, K> {
@@ -67,12 +65,22 @@ const RESTARTED: &str = "restarted";
 /// The entry that is being packed: its number, itself, and which filters it went through.
 type BegunEntry = (u64, Box<Entry>, Options);
 
+/// Bytes at the end of a window that belong to none of its blocks, and go before the next one.
+#[derive(Default)]
+struct Uncut {
+    bytes: Vec<u8>,
+    /// Of the first of them in the open entry.
+    offset: u64,
+}
+
 pub(super) struct Head<'a, K> {
     parts: HeadParts<'a, K>,
     meters: &'a HeadMeters,
     observer: &'a dyn Observer,
     progress: &'a Progress,
-    pub(super) window: Window,
+    uncut: Uncut,
+    /// Bytes of the next window that the snoops have seen in an earlier session.
+    seen_ahead: usize,
     open: Option<BegunEntry>,
     links: HashMap<u64, Linked>,
     /// What is said of the archive itself, until it is written.
@@ -90,13 +98,13 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         progress: &'a Progress,
         description: Option<Options>,
     ) -> Head<'a, K> {
-        let window = Window::new(WINDOW_LENGTH + parts.examiner.block_length_max());
         Head {
             parts,
             meters,
             observer,
             progress,
-            window,
+            uncut: Uncut::default(),
+            seen_ahead: 0,
             open: None,
             links: HashMap::new(),
             description,
@@ -105,24 +113,26 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         }
     }
 
-    /// Tells a fault, and counts it.
-    pub(super) fn fault(&mut self, path: &[u8], error: &Error) {
-        self.report.faults += 1;
-        self.observer.fault(path, error);
-    }
-
-    /// Adds a part, and works on the window when it is full.
-    pub(super) fn push(&mut self, part: Part) -> Result<()> {
-        self.window.parts.push(part);
-        self.work_if_full()
-    }
-
-    /// Works on the window when it is full.
-    pub(super) fn work_if_full(&mut self) -> Result<()> {
-        match self.window.is_full() {
-            true => self.work(),
-            false => Ok(()),
+    /// Works on all that the feed tells.
+    pub(super) fn run(&mut self, filled: Filled) -> Result<()> {
+        let meter = Arc::clone(&self.meters.snoop);
+        while let Ok(told) = meter.wait(|| filled.told.recv()) {
+            match told {
+                Told::Window(mut window) => {
+                    self.work(&mut window)?;
+                    window.clear();
+                    // A feed that is at its end takes none back.
+                    let _ = filled.packed.send(window);
+                }
+                Told::CatchUp(bytes) => {
+                    self.report.bytes_read += bytes.len() as u64;
+                    self.parts.examiner.catch_up(&bytes)?;
+                }
+                Told::Resumed(open, first) => self.resume_entry(*open, &first),
+                Told::Restarted(path, why) => self.restart_entry(path, why),
+            }
         }
+        Ok(())
     }
 
     /// Takes over from an earlier session: its counts, and the content of files with several names.
@@ -142,38 +152,32 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
     /// Goes on in the middle of an entry. Its first bytes come from where `packer` stands; those
     /// that the snoops have seen are not shown to them again.
     /// `first` are the entry's first bytes.
-    pub(super) fn resume_entry(&mut self, open: OpenEntry, first: &[u8]) {
+    fn resume_entry(&mut self, open: OpenEntry, first: &[u8]) {
         let OpenEntry { number, entry, offset, snoops, .. } = open;
-        // Less than a block, which the last window had left uncut; see `Window::carry`.
+        // Less than a block, which the last window had left uncut.
         let ahead = snoops.seen.saturating_sub(offset);
-        self.window.seen = usize::try_from(ahead).expect("shorter than a block");
+        self.seen_ahead = usize::try_from(ahead).expect("shorter than a block");
         self.parts.routing.resume(&entry, first);
         self.open = Some((number, Box::new(entry), Options::default()));
     }
 
-    /// Shows the snoops bytes that are in chunks already, and that they have not seen.
-    pub(super) fn catch_up(&mut self, bytes: &[u8]) -> Result<()> {
-        self.parts.examiner.catch_up(bytes)
-    }
-
     /// Gives up an entry that an earlier session began, and says why.
-    pub(super) fn restart_entry(&mut self, path: &[u8], why: &'static str) {
+    fn restart_entry(&mut self, path: Vec<u8>, why: &'static str) {
         self.parts.packer.abandon();
         self.report.restarted_files += 1;
-        self.restarted = Some((path.to_vec(), why));
         self.observer.note(&format!(
             "the archive was interrupted in {}, which is read anew, and marked: {why}",
-            String::from_utf8_lossy(path)
+            String::from_utf8_lossy(&path)
         ));
+        self.restarted = Some((path, why));
     }
 
-    /// Works on what is left, and closes the packer. Gives the counts, what the archive needs and
+    /// Closes the packer. Gives the counts, what the archive needs and
     /// what is withheld, and the journal, from which the index is made.
     #[allow(clippy::type_complexity, reason = "taken apart at the one call")]
     pub(super) fn finish(
         mut self,
     ) -> Result<(ArchiveReport, StretchSink, Needs, Vec<format::Withheld>, JournalReader)> {
-        self.work()?;
         self.describe(&[])?;
         self.tell_journal();
         self.report.deduplicated_bytes += self.parts.packer.deduplicated_length();
@@ -213,34 +217,38 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         Ok(())
     }
 
-    fn work(&mut self) -> Result<()> {
+    fn work(&mut self, window: &mut Window) -> Result<()> {
+        self.report.bytes_read += window.filled().len() as u64;
+        match std::mem::take(&mut self.seen_ahead) {
+            0 => window.prepend(&self.uncut.bytes, self.uncut.offset),
+            ahead => window.mark_seen(ahead),
+        }
         let open = self.open.as_ref().map(|(_, entry, _)| &**entry);
-        let Inspected { answers, unscanned } = self.parts.examiner.examine(&self.window, open)?;
+        let Inspected { answers, unscanned } = self.parts.examiner.examine(window, open)?;
         self.report.unscanned += unscanned;
-        let routes = self.parts.routing.window(&self.window, &answers);
-        let asked = self.asked(&routes);
+        let routes = self.parts.routing.window(window, &answers);
+        let asked = self.asked(window, &routes);
         if !asked.is_empty() {
             self.meters.lookup.busy(|| self.parts.packer.expect(&asked))?;
         }
         self.tell_journal();
-        // Out of `self` while it is packed: packing borrows all the rest.
-        let mut window = std::mem::replace(&mut self.window, Window::new(0));
         let parts = std::mem::take(&mut window.parts);
         let meter = Arc::clone(&self.meters.pack);
-        let packed =
-            meter.busy_between_waits(|| self.pack(parts, &routes, window.filled(), answers));
-        self.window = window;
-        let (rest, offset, seen) = packed?;
+        let bytes = window.filled();
+        let (rest, offset, seen) =
+            meter.busy_between_waits(|| self.pack(parts, &routes, bytes, answers))?;
         self.save_snoops(seen)?;
-        self.window.carry(rest, offset);
+        self.uncut.bytes.clear();
+        self.uncut.bytes.extend_from_slice(&bytes[bytes.len() - rest..]);
+        self.uncut.offset = offset;
         Ok(())
     }
 
     /// The window's blocks that are worth a question, each with the domain of its route.
-    fn asked(&self, routes: &[Option<u16>]) -> Vec<(BlockIdentity, u16)> {
+    fn asked(&self, window: &Window, routes: &[Option<u16>]) -> Vec<(BlockIdentity, u16)> {
         let mut asked = Vec::new();
         let mut blocks = self.parts.examiner.blocks();
-        for (part, route) in self.window.parts.iter().zip(routes) {
+        for (part, route) in window.parts.iter().zip(routes) {
             let Part::Data(piece) = part else { continue };
             let domain = self.parts.packer.domain_of(route.unwrap_or(0));
             let mut left = piece.length;
@@ -268,6 +276,10 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let (mut left_at, mut seen) = (0, 0);
         self.describe(routes)?;
         for (part, route) in parts.into_iter().zip(routes) {
+            if let Part::Fault { path, error, is_unread } = part {
+                self.fault(&path, &error, is_unread);
+                continue;
+            }
             match route {
                 Some(route) => self.parts.packer.turn_to(*route)?,
                 None if !self.parts.routing.may_name(self.parts.packer.route()) => {
@@ -303,9 +315,17 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
                 }
                 Part::Bare { number, entry } => self.pack_bare(number, *entry)?,
                 Part::Unchanged { number, previous } => self.pack_unchanged(number, *previous)?,
+                Part::Fault { .. } => unreachable!("told above, and goes no way"),
             }
         }
         Ok((rest.len(), left_at, seen))
+    }
+
+    /// Tells a fault, and counts it.
+    fn fault(&mut self, path: &[u8], error: &Error, is_unread: bool) {
+        self.report.faults += 1;
+        self.report.files += u64::from(is_unread);
+        self.observer.fault(path, error);
     }
 
     /// The first thing in an archive; it goes the way of the first content, so that a medium that

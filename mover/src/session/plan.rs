@@ -23,7 +23,7 @@ use super::archive::Watch;
 use super::cache::ChunkCache;
 use super::contents::{Contents, PathFilter};
 use super::decode::Decoding;
-use super::walk::cancelled;
+use super::feed::cancelled;
 use crate::error::{Error, Result};
 use crate::store::MediumKind;
 use crate::store::{

@@ -13,8 +13,8 @@ use format::{
 };
 
 use super::access::WriteAccess;
+use super::feed::{Comparison, Previous};
 use super::progress::Observer;
-use super::walk::{Comparison, Previous};
 use crate::archive::{ChunkProvider, IndexReader, join_records};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{RecordKey, StateFolder};
@@ -36,7 +36,7 @@ impl<'a> Parent<'a> {
 /// Where a parent is looked for.
 pub(super) struct Search<'a> {
     pub(super) store: &'a dyn ReadStore,
-    pub(super) chunks: &'a dyn ChunkProvider,
+    pub(super) chunks: &'a (dyn ChunkProvider + Sync),
     pub(super) source: [u8; 32],
 }
 
@@ -180,7 +180,7 @@ impl<'a> Stored<'a> {
 /// The parent's index in the store.
 struct StoredIndex<'a> {
     reader: IndexReader,
-    chunks: &'a dyn ChunkProvider,
+    chunks: &'a (dyn ChunkProvider + Sync),
     pages: Pages,
     stored: Stored<'a>,
 }
@@ -202,7 +202,7 @@ impl Previous for StoredIndex<'_> {
 
 /// The parent's index in the local record.
 struct SealedIndex<'a> {
-    input: Box<dyn Read>,
+    input: Box<dyn Read + Send>,
     pages: Pages,
     stored: Stored<'a>,
 }

@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::archive::{Ambient, Watch, seconds};
+use super::feed::cancelled;
 use super::retention::Keep;
-use super::walk::cancelled;
 use crate::error::{ErrorKind, Result};
 use crate::store::MediumKind;
 use crate::store::{ArchiveRecord, Needed, Store, StoreWriter, VolumeRecord};

@@ -52,6 +52,9 @@ pub struct ArchiveReport {
     pub bytes_sent_again: u64,
     /// Connections that were made anew.
     pub retries: u64,
+    /// Workers that compressed and encrypted; fewer than were asked for where the memory had no
+    /// room for more.
+    pub workers: u64,
     /// Wall time.
     pub seconds: f64,
     /// Where the time went.

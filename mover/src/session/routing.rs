@@ -70,7 +70,7 @@ impl Routing {
                     }
                     routes[place] = self.open.take().map(|(_, route)| route);
                 }
-                Part::Bare { .. } | Part::Unchanged { .. } => {}
+                Part::Bare { .. } | Part::Unchanged { .. } | Part::Fault { .. } => {}
             }
         }
         // Where the content of the last entry comes in the next window, any route will do for its

@@ -11,7 +11,7 @@ use super::journal::JournalWriter;
 use crate::archive::{BlockPlace, ChunkSink, KnownBlocks, PlainChunk, Position};
 use crate::buffer::{Buffer, BufferPool};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::{Meter, Stretch, encoded_length_max};
+use crate::pipeline::{BURST, Meter, Stretch, encoded_length_max};
 use crate::store::ReadStore;
 
 /// The memory of the stretch.
@@ -21,23 +21,40 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    pub(super) fn new(config: &ArchiveConfig) -> Pools {
-        let workers = config.workers;
-        let plain_count = workers // in the hands of workers
-            + workers // queued before the stretch
+    pub(super) fn new(config: &ArchiveConfig, workers: usize) -> Pools {
+        let (plain, encoded) = Pools::counts(workers);
+        let length = Pools::plain_length(config);
+        Pools {
+            plain: Arc::new(BufferPool::new(plain, length)),
+            encoded: Arc::new(BufferPool::new(encoded, encoded_length_max(length))),
+        }
+    }
+
+    /// Bytes of all of them.
+    pub(super) fn memory(config: &ArchiveConfig, workers: usize) -> u64 {
+        let (plain, encoded) = Pools::counts(workers);
+        let length = Pools::plain_length(config);
+        (plain * length + encoded * encoded_length_max(length)) as u64
+    }
+
+    /// Bytes of a plain buffer.
+    pub(super) fn plain_length(config: &ArchiveConfig) -> usize {
+        let longest = config.routes.iter().map(|route| route.chunk_length).max();
+        let chunk_length = longest.expect("there is a route at least");
+        chunk_length + chunk_length / 4
+    }
+
+    /// Plain buffers, and encoded ones.
+    fn counts(workers: usize) -> (usize, usize) {
+        let plain = workers // in the hands of workers
+            + workers + BURST // queued before the stretch
             + 1 // being filled by the packer
             + 1; // being filled by the index
-        let encoded_count = workers // in the hands of workers
+        let encoded = workers // in the hands of workers
             + workers // queued behind the stretch
             + workers // waiting for an earlier one
             + 1; // being written by the tail
-        let longest = config.routes.iter().map(|route| route.chunk_length).max();
-        let chunk_length = longest.expect("there is a route at least");
-        let plain_length = chunk_length + chunk_length / 4;
-        Pools {
-            plain: Arc::new(BufferPool::new(plain_count, plain_length)),
-            encoded: Arc::new(BufferPool::new(encoded_count, encoded_length_max(plain_length))),
-        }
+        (plain, encoded)
     }
 
     pub(super) fn close(&self) {

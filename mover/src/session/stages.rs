@@ -9,12 +9,12 @@ use super::filters::{Filter, FilterConfig};
 use super::routes::{OnFailure, OnSnoopFailure, RouteConfig};
 use super::unscanned::Unscanned;
 use crate::ambient::Random;
-use crate::archive::{Chain, ChainStage, DecodeVerify, EncodedChunk, PlainChunk};
+use crate::archive::{Chain, ChainStage, DecodeVerify, EncodedChunk, NONCE_LENGTH, PlainChunk};
 use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EpochKey, stage_key};
 use crate::pin;
-use crate::pipeline::{Cutter, Inspector};
+use crate::pipeline::{ChunkInfo, Cutter, Inspector, Transform};
 use crate::plugin::{Engine, Plugin, Trust, role_name};
 
 /// Which component of a name may be taken.
@@ -124,6 +124,20 @@ impl LoadedStage {
         }
         let built_in = trust == Trust::BuiltIn;
         Ok(LoadedStage { plugin, config: spec.config.clone(), bytes, built_in })
+    }
+
+    /// Bytes of memory that an instance of this transform takes for a chunk.
+    fn memory_at(&self, plain_length: usize) -> Result<u64> {
+        let keyed = self.plugin.manifest().keyed;
+        let key: &[u8] = if keyed { &[0; 32] } else { &[] };
+        let mut instance = self.plugin.transform(&self.config, key)?;
+        let info = ChunkInfo {
+            plain_length: u32::try_from(plain_length).expect("a chunk is far smaller than 4 GiB"),
+            nonce: if keyed { &[0; NONCE_LENGTH] } else { &[] },
+            binding: &[],
+        };
+        instance.encode(&info, &vec![0; plain_length], &mut Vec::new())?;
+        Ok(instance.usage().memory_peak)
     }
 
     fn table_entry(&self) -> ComponentEntry {
@@ -275,6 +289,29 @@ impl Recipe {
             }
         };
         self.snoops.iter().enumerate().map(inspector).collect()
+    }
+
+    /// Bytes that the transforms of one worker may take at most.
+    pub(super) fn worker_memory_max(&self) -> u64 {
+        let chains = self.distinct_chains().flatten();
+        chains.map(|place| self.transforms[usize::from(*place)].plugin.manifest().memory_max).sum()
+    }
+
+    /// Bytes that they take, measured at a chunk of so many zeros; what fails at that is taken to
+    /// need all that it may.
+    pub(super) fn worker_memory(&self, plain_length: usize) -> u64 {
+        let measured = |place: &u16| {
+            let stage = &self.transforms[usize::from(*place)];
+            let most = stage.plugin.manifest().memory_max;
+            stage.memory_at(plain_length).unwrap_or(most)
+        };
+        let places = self.distinct_chains().flatten();
+        places.map(measured).sum()
+    }
+
+    fn distinct_chains(&self) -> impl Iterator<Item = &Vec<u16>> {
+        let is_first = |(at, chain): &(usize, &Vec<u16>)| !self.chains[..*at].contains(chain);
+        self.chains.iter().enumerate().filter(is_first).map(|(_, chain)| chain)
     }
 
     /// The chains of all routes for one worker; routes with the same stages share theirs.

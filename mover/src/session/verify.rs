@@ -11,8 +11,8 @@ use super::archive::{Ambient, Watch, seconds};
 use super::cache::ChunkCache;
 use super::contents::{Contents, PathFilter};
 use super::decode::{Decoder, Decoding};
+use super::feed::cancelled;
 use super::report::VerifyReport;
-use super::walk::cancelled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{ArchiveRecord, ChunkPlace, Fault, FaultKind, ReadStore};
 
