@@ -51,6 +51,8 @@ mod concurrency;
 mod listing;
 // Memory stays within its bound.
 mod memory;
+// What docs/promises.md names exists.
+mod promises;
 // The command line itself: help, completions, JSON, dry runs.
 mod cli;
 // Killed at any moment, the store is whole.

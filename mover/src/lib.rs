@@ -26,6 +26,8 @@ pub mod store;
 pub mod policy;
 pub mod net;
 pub mod session;
+#[cfg(test)]
+mod simulation;
 pub mod kit;
 pub mod cli;
 

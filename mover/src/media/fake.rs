@@ -2,7 +2,7 @@
 //!
 //! It keeps what is durable apart from what a running program sees. Every change since the last
 //! sync of a file is remembered; a crash keeps, tears or loses each of them, as a seed says, and
-//! loses files whose folder was not synced. It is public as the seam for crash tests anywhere.
+//! loses files, or brings them back, whose folder was not synced since they were made or removed. It is public as the seam for crash tests anywhere.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,12 +14,17 @@ use crate::ambient::{Random, SeededRandom, random_bytes};
 use crate::{Error, ErrorKind, Result};
 
 /// A folder in memory; clones are the same folder.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FakeStorage {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for FakeStorage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FakeStorage").finish_non_exhaustive()
+    }
+}
+
 struct State {
     files: BTreeMap<String, FakeFile>,
     operations: u64,
@@ -31,7 +36,13 @@ struct State {
     slowness: Duration,
     /// Volumes that there are media for.
     media_count: usize,
+    /// Taken away since the folder was synced: a crash may bring them back.
+    removed: Vec<(String, FakeFile)>,
+    watcher: Option<Watcher>,
 }
+
+/// What is called before each operation.
+type Watcher = Arc<dyn Fn() + Send + Sync>;
 
 #[derive(Clone, Debug, Default)]
 struct FakeFile {
@@ -78,6 +89,7 @@ impl FakeStorage {
     ) -> FakeStorage {
         let (operations, stop_at, full_at) = (0, None, None);
         let (drive_count, slowness, media_count) = (1, Duration::ZERO, usize::MAX);
+        let (removed, watcher) = (Vec::new(), None);
         let state = State {
             files,
             operations,
@@ -88,6 +100,8 @@ impl FakeStorage {
             drive_count,
             slowness,
             media_count,
+            removed,
+            watcher,
         };
         FakeStorage { state: Arc::new(Mutex::new(state)) }
     }
@@ -110,6 +124,20 @@ impl FakeStorage {
     /// There is room again.
     pub fn free(&self) {
         self.lock().full_at = None;
+    }
+
+    /// Calls this before each operation that changes something or makes it durable: what a crash
+    /// would leave then can be looked at by [`FakeStorage::crash`].
+    pub fn watch(&self, watcher: Arc<dyn Fn() + Send + Sync>) {
+        self.lock().watcher = Some(watcher);
+    }
+
+    fn about_to_change(&self) {
+        // Called while nothing is held: it looks at the storage.
+        let watcher = self.lock().watcher.clone();
+        if let Some(watcher) = watcher {
+            watcher();
+        }
     }
 
     /// Several drives, each of which takes its time for a write.
@@ -141,6 +169,11 @@ impl FakeStorage {
             }
             let bytes = file.after_crash(&random);
             files.insert(name.clone(), FakeFile::settled(bytes));
+        }
+        for (name, file) in &state.removed {
+            if random_bytes::<1>(&random)[0] < 128 && !files.contains_key(name) {
+                files.insert(name.clone(), FakeFile::settled(file.after_crash(&random)));
+            }
         }
         FakeStorage::with(files, traits, capacity)
     }
@@ -179,9 +212,20 @@ impl FakeStorage {
         *file = FakeFile::settled(std::mem::take(&mut file.live));
     }
 
+    /// Puts other bytes in a file's place, on the medium.
+    pub fn replace(&self, name: &str, bytes: Vec<u8>) {
+        self.lock().files.insert(name.to_owned(), FakeFile::settled(bytes));
+    }
+
     /// Loses a file.
     pub fn lose(&self, name: &str) {
         self.lock().files.remove(name);
+    }
+
+    /// All files, by name, with their bytes.
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let state = self.lock();
+        state.files.iter().map(|(name, file)| (name.clone(), file.live.clone())).collect()
     }
 
     /// All bytes of a file.
@@ -276,6 +320,7 @@ impl Storage for FakeStorage {
     }
 
     fn create(&self, name: &str) -> Result<Box<dyn AppendFile>> {
+        self.about_to_change();
         let mut state = self.lock();
         let powered = state.begin(true)?;
         if state.files.contains_key(name) {
@@ -306,10 +351,15 @@ impl Storage for FakeStorage {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
+        self.about_to_change();
         let mut state = self.lock();
         let powered = state.begin(false)?;
         state.existing(name)?;
-        state.files.remove(name);
+        let file = state.files.remove(name).expect("it exists");
+        // One whose name was never durable does not come back.
+        if file.named {
+            state.removed.push((name.to_owned(), file));
+        }
         match powered {
             true => Ok(()),
             false => Err(power_failed()),
@@ -317,11 +367,13 @@ impl Storage for FakeStorage {
     }
 
     fn sync(&self) -> Result<()> {
+        self.about_to_change();
         let mut state = self.lock();
         if !state.begin(false)? {
             return Err(power_failed());
         }
         state.files.values_mut().for_each(|file| file.named = true);
+        state.removed.clear();
         Ok(())
     }
 
@@ -341,6 +393,7 @@ impl AppendFile for FakeHandle {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<Room> {
+        self.storage.about_to_change();
         let slowness = self.storage.lock().slowness;
         std::thread::sleep(slowness);
         let mut state = self.storage.lock();
@@ -365,6 +418,7 @@ impl AppendFile for FakeHandle {
     }
 
     fn sync(&mut self) -> Result<()> {
+        self.storage.about_to_change();
         let mut state = self.storage.lock();
         if !state.begin(false)? {
             return Err(power_failed());
@@ -376,6 +430,7 @@ impl AppendFile for FakeHandle {
     }
 
     fn truncate(&mut self, length: u64) -> Result<()> {
+        self.storage.about_to_change();
         let mut state = self.storage.lock();
         let powered = state.begin(false)?;
         let file = state.existing(&self.name)?;

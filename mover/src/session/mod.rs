@@ -17,6 +17,7 @@ mod explain;
 mod extract;
 mod feed;
 mod filters;
+mod finisher;
 mod head;
 mod journal;
 mod mapped;

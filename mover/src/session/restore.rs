@@ -11,6 +11,7 @@ use super::cache::ChunkCache;
 use super::contents::{Contents, PathFilter};
 use super::decode::Decoding;
 use super::filters::Unfiltered;
+use super::finisher::{Finished, Finisher};
 use super::report::RestoreReport;
 use super::restart::{Earlier, Job, Journal, LONG_FILE_MIN, Marker};
 use super::throttle::Throttle;
@@ -188,6 +189,7 @@ pub fn restore(
         throttle: Throttle::new(config.rate_max, Arc::clone(&ambient.clock)),
         watch,
         marker,
+        finisher: Finisher::start(),
         whole: (footer.entry_count, footer.content_length),
         unreached: false,
         report: RestoreReport { dry_run, ..RestoreReport::default() },
@@ -231,6 +233,7 @@ struct Restorer<'a> {
     throttle: Throttle,
     watch: &'a Watch<'a>,
     marker: Option<Marker>,
+    finisher: Finisher,
     /// Entries and bytes of content of the whole archive: a part of it is at its end earlier.
     whole: (u64, u64),
     /// The store could not be read for a while, so that trying again may help.
@@ -288,22 +291,37 @@ impl Restorer<'_> {
             Some((file, from)) => self.content(item, file, from),
             None => match self.target.begin(entry) {
                 Ok(Placed::NeedsContent(file)) => self.content(item, file, 0),
-                Ok(Placed::Done | Placed::LinkMade) => Ok(()),
-                Err(error) => return self.failed(&item.entry, error),
+                Ok(Placed::Done | Placed::LinkMade) => {
+                    self.report.entries += 1;
+                    Ok(())
+                }
+                Err(error) => return self.failed(&entry.path, error),
             },
         };
         let entry = &item.entry.entry;
-        match restored {
-            Ok(()) => self.report.entries += 1,
-            Err(error) => self.failed(&item.entry, error)?,
+        if let Err(error) = restored {
+            self.failed(&entry.path, error)?;
         }
-        for error in self.target.take_faults() {
-            self.fault(&entry.path, &error);
+        let finished = self.finisher.finished();
+        self.count(finished)?;
+        for fault in self.target.take_faults() {
+            self.fault(&fault.path, &fault.error);
         }
         // Folders are gone through again on the way to where an earlier session was: no progress.
         if let Some(marker) = self.marker.as_mut().filter(|_| entry.kind != EntryKind::Directory) {
             let share = self.report.share_of(self.whole);
             marker.reached(&entry.path, 0, None, share);
+        }
+        Ok(())
+    }
+
+    /// Files whose content was written are restored when all else is set too.
+    fn count(&mut self, finished: Vec<Finished>) -> Result<()> {
+        for (path, done) in finished {
+            match done {
+                Ok(()) => self.report.entries += 1,
+                Err(error) => self.failed(&path, error)?,
+            }
         }
         Ok(())
     }
@@ -388,7 +406,8 @@ impl Restorer<'_> {
             }
             _ => entry.extents.iter().map(Extent::length).sum(),
         };
-        file.finish(length)
+        self.finisher.finish(file, length);
+        Ok(())
     }
 
     /// Writes what the filters give back for a run, behind what they gave before.
@@ -439,7 +458,7 @@ impl Restorer<'_> {
     }
 
     /// A fault of one entry; but a full disk stops everything, since all that follows would fail.
-    fn failed(&mut self, entry: &IndexEntry, error: Error) -> Result<()> {
+    fn failed(&mut self, path: &[u8], error: Error) -> Result<()> {
         if error.kind() == ErrorKind::Full {
             return Err(error.way_out(match self.marker.is_some() {
                 true => "make room and run the same command again, which goes on from here",
@@ -454,7 +473,7 @@ impl Restorer<'_> {
         if error.kind() == ErrorKind::Refused {
             self.report.refused += 1;
         }
-        self.fault(&entry.entry.path, &error);
+        self.fault(path, &error);
         Ok(())
     }
 
@@ -472,14 +491,18 @@ impl Restorer<'_> {
         self.watch.observer.fault(path, error);
     }
 
-    /// Leaves all folders, whatever happened before, so that what was restored is as it should be.
-    fn finish(self, done: Result<()>) -> Result<RestoreReport> {
+    /// Finishes all files and leaves all folders, whatever happened before, so that what was
+    /// restored is as it should be.
+    fn finish(mut self, done: Result<()>) -> Result<RestoreReport> {
+        let finished = self.finisher.close();
+        let counted = self.count(finished);
         let Restorer { target, watch, marker, unreached, mut report, .. } = self;
-        for error in target.finish() {
+        for fault in target.finish() {
             report.faults += 1;
-            watch.observer.fault(b"", &error);
+            watch.observer.fault(&fault.path, &fault.error);
         }
         done?;
+        counted?;
         if let Some(marker) = marker.filter(|_| !unreached) {
             marker.remove();
         }

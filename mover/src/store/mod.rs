@@ -57,4 +57,4 @@ pub use shelf::HOME_POOL;
 pub use writer::StoreWriter;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

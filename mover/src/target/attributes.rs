@@ -85,7 +85,8 @@ impl Inode<'_> {
 /// Sets everything that the entry says; what cannot be set is a fault each.
 /// Something that was there before (not `is_new`) loses the attributes that the entry lacks.
 pub(super) fn apply(site: &Site, inode: &Inode<'_>, entry: &Entry, is_new: bool) {
-    let fault = |doing: &str, errno| site.fault(site.failed(doing, &entry.path, errno));
+    let fault =
+        |doing: &str, errno| site.fault(&entry.path, site.failed(doing, &entry.path, errno));
     if site.owners {
         let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
         if let Err(errno) = chownat(inode.fd(), c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH) {
@@ -142,7 +143,7 @@ fn lendable_mode(site: &Site, inode: &Inode<'_>, entry: &Entry) -> u32 {
             shown.display()
         );
         let way_out = "restore as root, with owners";
-        site.fault(Error::new(ErrorKind::Refused, message).way_out(way_out));
+        site.fault(&entry.path, Error::new(ErrorKind::Refused, message).way_out(way_out));
     }
     kept
 }

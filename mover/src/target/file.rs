@@ -191,7 +191,10 @@ impl Drop for PlacedFile {
         links::abandon(&self.site, &self.entry);
         match self.remove(&file) {
             Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => self.site.fault(self.failed("removing the unfinished", errno)),
+            Err(errno) => {
+                let error = self.failed("removing the unfinished", errno);
+                self.site.fault(&self.entry.path, error);
+            }
         }
     }
 }

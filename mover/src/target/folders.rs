@@ -165,12 +165,13 @@ impl Folders {
             }
             (Some(folder), Leaving::Open) => {
                 if let Err(errno) = fchmod(&folder, Mode::from_raw_mode(UNSAID_MODE)) {
-                    site.fault(site.failed("changing the mode of", &self.path, errno));
+                    let error = site.failed("changing the mode of", &self.path, errno);
+                    site.fault(&self.path, error);
                 }
             }
             (None, _) => {
                 let why = "was moved during the restore and lacks its attributes";
-                site.fault(site.refused(&self.path, why));
+                site.fault(&self.path, site.refused(&self.path, why));
             }
         }
         self.path.truncate(self.levels.last().map_or(0, |level| level.path_length));
@@ -196,7 +197,7 @@ impl Folders {
             let changed = open_below(&root, &path)
                 .and_then(|folder| fchmod(folder, Mode::from_raw_mode(mode)));
             if let Err(errno) = changed {
-                site.fault(site.failed("changing the mode of", &path, errno));
+                site.fault(&path, site.failed("changing the mode of", &path, errno));
             }
         }
         self.leave(site);

@@ -102,10 +102,11 @@ pub(super) fn abandon(site: &Site, entry: &Entry) {
     for path in place.and_then(|place| place.unsettled).unwrap_or_default() {
         let removed = open_below(root, parent_path(&path))
             .and_then(|folder| unlinkat(&folder, last_name(&path), AtFlags::empty()));
-        site.fault(match removed {
+        let error = match removed {
             Ok(()) => site.refused(&path, "was removed, because its content is not complete"),
             Err(errno) => site.failed("removing", &path, errno),
-        });
+        };
+        site.fault(&path, error);
     }
 }
 

@@ -61,6 +61,15 @@ impl TargetConfig {
     }
 }
 
+/// Something that could not be restored of an entry that is there.
+#[derive(Debug)]
+pub struct Fault {
+    /// The entry's path in the archive.
+    pub path: Vec<u8>,
+    /// What happened; its message names the path too.
+    pub error: Error,
+}
+
 /// What became of an entry.
 #[derive(Debug)]
 pub enum Placed {
@@ -88,7 +97,7 @@ struct Site {
     overwrite: bool,
     was_empty: bool,
     owners: bool,
-    faults: Mutex<Vec<Error>>,
+    faults: Mutex<Vec<Fault>>,
     links: Mutex<Links>,
 }
 
@@ -129,8 +138,8 @@ impl Site {
             && (entry.link_group != 0 || stat.stx_nlink == 1)
     }
 
-    fn fault(&self, error: Error) {
-        lock(&self.faults).push(error);
+    fn fault(&self, path: &[u8], error: Error) {
+        lock(&self.faults).push(Fault { path: path.to_vec(), error });
     }
 }
 
@@ -305,7 +314,7 @@ impl Target {
 
     /// What could not be restored of entries that were: owners, attributes, times.
     /// To be called now and then, since the list grows until it is taken.
-    pub fn take_faults(&mut self) -> Vec<Error> {
+    pub fn take_faults(&mut self) -> Vec<Fault> {
         mem::take(&mut lock(&self.site.faults))
     }
 
@@ -316,7 +325,7 @@ impl Target {
 
     /// Leaves all folders, and gives the faults that are left.
     /// Every [`PlacedFile`] must be finished before.
-    pub fn finish(mut self) -> Vec<Error> {
+    pub fn finish(mut self) -> Vec<Fault> {
         self.folders.leave_all(&self.site);
         self.take_faults()
     }

@@ -18,6 +18,7 @@ WORK/report.svg have the same. Read in this order: `sets`, `tools`, `transfer`, 
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import measure
@@ -34,6 +35,7 @@ def main():
     parser.add_argument("--sets", default="tree", help=f"of {', '.join(sets.ALL)}; default: tree")
     parser.add_argument("--tools", help=f"of {', '.join(tools.ALL)}, or to transfer {', '.join(transfer.ALL)}; default: all")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", help="of again, restore, one file, changed 1 MiB, changed 4 KiB, behind the first archive; default: all")
     parser.add_argument("--transfer", action="store_true", help="measure copies over the network")
     parser.add_argument("--scale", type=float, default=1, help="sets so much larger or smaller, such as 0.01 to try it out")
     parser.add_argument("--install", action="store_true", help="what is missing")
@@ -59,6 +61,8 @@ def main():
         made = one(work, arguments.scale)
         print(f"{made.name}: {made.describe()}", flush=True)
         one_round = rounds.transfer if arguments.transfer else made.one_round
+        if arguments.steps and one_round is rounds.archive:
+            one_round = partial(one_round, wants=arguments.steps.split(",").__contains__)
         found["sets"].append(measure.all_rounds(work, made, chosen, arguments.rounds, one_round))
     report.write(work, found)
 

@@ -6,25 +6,27 @@ import sys
 from measure import compare, length_of, remove, timed
 
 
-def archive(work, data, tool):
+def archive(work, data, tool, wants=lambda step: True):
     """There, there again unchanged, and back; then what each change of the set adds."""
     store, restored = fresh(work, tool)
     yield "archive", timed(work, store, tool.archive(store, data.source, "first"))
-    if tool.is_incremental:
+    if tool.is_incremental and wants("again"):
         yield "again", timed(work, store, tool.archive(store, data.source, "second"))
-    yield "restore", restore(work, data, tool)
-    shutil.rmtree(restored)
-    restored.mkdir()
+    if wants("restore"):
+        yield "restore", restore(work, data, tool)
+        shutil.rmtree(restored)
+        restored.mkdir()
     small = data.small_file()
     command = tool.restore_one(store, data.source, small, restored)
-    if command:
+    if command and wants("one file"):
         yield "one file", timed(work, store, command)
         back = tool.restored(restored, data.source) / small.relative_to(data.source)
         if back.read_bytes() != small.read_bytes():
             sys.exit(f"{tool.name} restored another {small}")
     if tool.is_incremental:
         for step, extent in data.changes.items():
-            yield step, change(work, data, tool, extent)
+            if wants(step):
+                yield step, change(work, data, tool, extent)
     remove(store, restored)
 
 

@@ -5,6 +5,7 @@
 
 mod crash;
 mod damage;
+mod matrix;
 mod daily;
 mod pools;
 mod rebuild;
@@ -27,38 +28,38 @@ use crate::Result;
 use crate::ambient::{SeededRandom, SteppingClock, random_bytes};
 use crate::media::FakeStorage;
 
-pub(super) const VOLUME_SIZE: u64 = 6_000;
+pub(crate) const VOLUME_SIZE: u64 = 6_000;
 const WINDOW: CommitWindow = CommitWindow { bytes: 1_800, interval: Duration::from_secs(3600) };
 const BLOCK_LENGTH: u32 = 100;
 
 /// A store whose volumes are in memory and whose catalog is in a real file.
-pub(super) struct Rig {
-    pub(super) folder: TempDir,
-    pub(super) storage: FakeStorage,
-    pub(super) config: StoreConfig,
+pub(crate) struct Rig {
+    pub(crate) folder: TempDir,
+    pub(crate) storage: FakeStorage,
+    pub(crate) config: StoreConfig,
 }
 
 /// What a run of the session was promised.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     /// All chunks, in the order of their appends, with their payloads.
-    pub(super) appended: Vec<(ChunkId, Vec<u8>)>,
-    pub(super) acknowledged: usize,
+    pub(crate) appended: Vec<(ChunkId, Vec<u8>)>,
+    pub(crate) acknowledged: usize,
     /// Archives whose footer was handed over.
-    pub(super) ended: Vec<ArchiveId>,
+    pub(crate) ended: Vec<ArchiveId>,
     /// Those of which a commit came back.
-    pub(super) finished: Vec<ArchiveId>,
+    pub(crate) finished: Vec<ArchiveId>,
 }
 
 impl Rig {
-    pub(super) fn new() -> Rig {
+    pub(crate) fn new() -> Rig {
         let rig = Rig::on(FakeStorage::new());
         Store::create(&rig.config, &group(1)).unwrap();
         rig
     }
 
     /// A folder without a catalog beside volumes that are there.
-    pub(super) fn on(storage: FakeStorage) -> Rig {
+    pub(crate) fn on(storage: FakeStorage) -> Rig {
         // In memory where there is such a place: hundreds of catalogs need no real disk's syncs.
         let memory = Path::new("/dev/shm");
         let folder = match memory.is_dir() {
@@ -79,7 +80,7 @@ impl Rig {
     }
 
     /// Other volumes beside a copy of this catalog; none where there was none.
-    pub(super) fn with_volumes(&self, storage: FakeStorage) -> Rig {
+    pub(crate) fn with_volumes(&self, storage: FakeStorage) -> Rig {
         let rig = Rig::on(storage);
         for entry in std::fs::read_dir(self.folder.path()).unwrap() {
             let entry = entry.unwrap();
@@ -91,27 +92,27 @@ impl Rig {
     }
 
     /// The same volumes without a catalog.
-    pub(super) fn without_catalog(&self) -> Rig {
+    pub(crate) fn without_catalog(&self) -> Rig {
         Rig::on(self.storage.kill())
     }
 
-    pub(super) fn writer(&self) -> Result<StoreWriter> {
+    pub(crate) fn writer(&self) -> Result<StoreWriter> {
         StoreWriter::open(&self.config, "test")
     }
 
-    pub(super) fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::open(&self.config).unwrap()
     }
 
     /// Writes the whole session.
-    pub(super) fn archive(&self, seed: u64) -> Log {
+    pub(crate) fn archive(&self, seed: u64) -> Log {
         let mut log = Log::default();
         session(&mut self.writer().unwrap(), seed, &mut log).unwrap();
         log
     }
 }
 
-pub(super) fn group(revision: u32) -> KeyGroup {
+pub(crate) fn group(revision: u32) -> KeyGroup {
     KeyGroup {
         group: GroupId([9; 16]),
         revision,
@@ -121,13 +122,13 @@ pub(super) fn group(revision: u32) -> KeyGroup {
     }
 }
 
-fn component() -> (Component, Vec<u8>) {
+pub(crate) fn component() -> (Component, Vec<u8>) {
     let bytes: Vec<u8> = random_bytes::<300>(&SeededRandom::new(300)).to_vec();
     let digest = Digest(*blake3::hash(&bytes).as_bytes());
     (Component { digest, name: "zstd".into(), version: "0.1.0".into() }, bytes)
 }
 
-pub(super) fn session_header(store: &Store, seed: u64) -> SessionHeader {
+pub(crate) fn session_header(store: &Store, seed: u64) -> SessionHeader {
     let (component, _) = component();
     SessionHeader {
         session: SessionId(random_bytes(&SeededRandom::new(seed))),
@@ -149,7 +150,7 @@ pub(super) fn session_header(store: &Store, seed: u64) -> SessionHeader {
     }
 }
 
-pub(super) fn archive_header(session: SessionId, seed: u64, name: &str) -> ArchiveHeader {
+pub(crate) fn archive_header(session: SessionId, seed: u64, name: &str) -> ArchiveHeader {
     ArchiveHeader {
         archive: ArchiveId(random_bytes(&SeededRandom::new(seed << 8 | name.len() as u64))),
         session,
@@ -162,13 +163,14 @@ pub(super) fn archive_header(session: SessionId, seed: u64, name: &str) -> Archi
 }
 
 /// A chunk that follows from its address alone.
-pub(super) fn chunk(
+pub(crate) fn chunk(
     chunk: ChunkId,
     session: SessionId,
     context: ContextPlace,
 ) -> (ChunkHeader, Vec<u8>, ChunkFooter) {
-    let seed = blake3::hash(format!("{chunk}").as_bytes());
-    let random = SeededRandom::new(u64::from(seed.as_bytes()[0]) << 8 | chunk.number);
+    let hash = blake3::hash(format!("{chunk:?}").as_bytes());
+    let seed = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
+    let random = SeededRandom::new(u64::from_le_bytes(*seed));
     let payload = random_bytes::<900>(&random)[..300 + 80 * (chunk.number as usize % 7)].to_vec();
     let stages = vec![StageRecord { plain_length: 3 * BLOCK_LENGTH, nonce: Vec::new() }];
     let kind = match chunk.stream {
@@ -189,7 +191,7 @@ pub(super) fn chunk(
     (header, payload, ChunkFooter { chunk, context: None, blocks, needs: Vec::new() })
 }
 
-pub(super) fn context() -> Context {
+pub(crate) fn context() -> Context {
     Context { epoch: 0, chain: vec![0], ..Context::default() }
 }
 
@@ -218,7 +220,7 @@ fn ended(header: &ArchiveHeader, withheld: Vec<Withheld>) -> ArchiveFooter {
 }
 
 /// The session: archive `one` with its context in each chunk, `three` in a run.
-pub(super) fn session(writer: &mut StoreWriter, seed: u64, log: &mut Log) -> Result<()> {
+pub(crate) fn session(writer: &mut StoreWriter, seed: u64, log: &mut Log) -> Result<()> {
     let header = session_header(writer, seed);
     let session = header.session;
     let (component, bytes) = component();
@@ -258,7 +260,7 @@ pub(super) fn session(writer: &mut StoreWriter, seed: u64, log: &mut Log) -> Res
 }
 
 /// Holds what a store says against what its writer was promised.
-pub(super) fn check(store: &Store, log: &Log) {
+pub(crate) fn check(store: &Store, log: &Log) {
     let payloads: BTreeMap<_, _> = log.appended.iter().cloned().collect();
     for (chunk, payload) in &log.appended[..log.acknowledged] {
         let read = store.read_chunk(chunk).unwrap();
@@ -296,7 +298,7 @@ pub(super) fn check(store: &Store, log: &Log) {
 }
 
 /// Every row of a catalog, as text.
-pub(super) fn rows(folder: &Path) -> Vec<String> {
+pub(crate) fn rows(folder: &Path) -> Vec<String> {
     let connection = rusqlite::Connection::open(folder.join("catalog.sqlite")).unwrap();
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
     let mut statement = connection.prepare(tables).unwrap();

@@ -144,6 +144,7 @@ impl StoreWriter {
             piece.change(Change::ArchiveEnd(footer.clone()))
         };
         let pools = self.pools_of(&footer.archive)?;
+        self.settle_before_end(&pools)?;
         let subject = Subject { archive: Some(footer.archive), ..Subject::default() };
         self.put(Some(footer.session), subject, &pools, vec![piece(), piece()])?;
         let session = self.session_mut(&footer.session)?;
@@ -153,6 +154,22 @@ impl StoreWriter {
         }
         self.store.overlay.write().expect("no holder panics").withhold(&footer.withheld);
         self.commit().map(drop)
+    }
+
+    /// Before it is written that something is complete, all of it is durable: a power loss may keep
+    /// a later write to one volume and lose an earlier one to another. In a single volume nothing
+    /// is believed behind a gap, so that order needs no sync there.
+    pub(super) fn settle_before_end(&mut self, pools: &[usize]) -> Result<()> {
+        let waits = |place: &usize| !self.lanes[*place].changes.is_empty();
+        let waiting: Vec<usize> = (0..self.lanes.len()).filter(waits).collect();
+        let in_one_volume = match pools {
+            [pool] => waiting.iter().all(|lane| self.pools[*pool].lanes == [*lane]),
+            _ => waiting.is_empty(),
+        };
+        match in_one_volume {
+            true => Ok(()),
+            false => self.commit().map(drop),
+        }
     }
 
     /// Closes a session, and commits.

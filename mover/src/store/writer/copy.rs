@@ -45,6 +45,7 @@ impl StoreWriter {
         let record = self.store.archive(archive)?;
         let Some(footer) = record.footer else { return Ok(()) };
         self.begin_copies(footer.session, archive)?;
+        self.settle_before_end(&[pool])?;
         let (mut body, mut lists) = (Vec::new(), Vec::new());
         footer.encode(&mut body, &mut lists);
         let piece = || {

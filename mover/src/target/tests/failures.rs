@@ -90,7 +90,7 @@ fn what_a_mere_user_may_not_set_is_a_fault_and_the_file_is_there() {
         entry.mtime.seconds = 77;
         restore(&mut target, &entry).unwrap();
         let faults: Vec<String> =
-            target.take_faults().iter().map(|fault| fault.to_string()).collect();
+            target.take_faults().iter().map(|fault| fault.error.to_string()).collect();
         assert_eq!(faults.len(), 4, "{faults:?}");
         assert!(faults.iter().all(|fault| fault.contains("into/a")), "{faults:?}");
 

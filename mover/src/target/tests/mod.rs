@@ -52,7 +52,7 @@ fn copy(from: &Path, config: TargetConfig) -> Vec<String> {
             Err(error) => faults.push(error),
         }
     }
-    faults.extend(target.finish());
+    faults.extend(target.finish().into_iter().map(|fault| fault.error));
     faults.iter().map(Error::to_string).collect()
 }
 
