@@ -276,15 +276,9 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let (mut left_at, mut seen) = (0, 0);
         self.describe(routes)?;
         for (part, route) in parts.into_iter().zip(routes) {
-            if let Part::Fault { path, error, is_unread } = part {
-                self.fault(&path, &error, is_unread);
-                continue;
-            }
             match route {
                 Some(route) => self.parts.packer.turn_to(*route)?,
-                None if !self.parts.routing.may_name(self.parts.packer.route()) => {
-                    self.parts.packer.turn_to(0)?;
-                }
+                None if self.must_turn(&part) => self.parts.packer.turn_to(0)?,
                 None => {}
             }
             match part {
@@ -315,10 +309,16 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
                 }
                 Part::Bare { number, entry } => self.pack_bare(number, *entry)?,
                 Part::Unchanged { number, previous } => self.pack_unchanged(number, *previous)?,
-                Part::Fault { .. } => unreachable!("told above, and goes no way"),
+                Part::Fault { path, error, is_unread } => self.fault(&path, &error, is_unread),
             }
         }
         Ok((rest.len(), left_at, seen))
+    }
+
+    /// Whether a part that may go any way may not go the one that is open.
+    fn must_turn(&self, part: &Part) -> bool {
+        let is_packed = !matches!(part, Part::Fault { .. });
+        is_packed && !self.parts.routing.may_name(self.parts.packer.route())
     }
 
     /// Tells a fault, and counts it.

@@ -246,7 +246,8 @@ impl<'c> Scenario<'c> {
             self.writer().append_run_footer(&RunFooter { header: run, chunks: in_run })?;
         }
         if !ends {
-            // As a killed session leaves it.
+            // As a killed session leaves it: written, and not all of it synced.
+            self.writer().write_out()?;
             self.writer = None;
             return Ok(());
         }

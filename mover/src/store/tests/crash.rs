@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Log, Rig, check, rows, session};
 use crate::ErrorKind;
 use crate::media::FakeStorage;
+use crate::store::catalog::Catalog;
 use crate::store::{Fault, rebuild};
 
 /// Runs the session on a new store, which `prepare` has doomed.
@@ -139,4 +140,15 @@ fn a_writer_refuses_everything_after_a_failed_write() {
     assert_eq!(error.kind(), ErrorKind::Full);
     assert!(error.to_string().contains("no longer written since no room"), "{error}");
     assert_eq!(session(&mut writer, 2, &mut log).unwrap_err().kind(), ErrorKind::Full);
+}
+
+#[test]
+fn the_catalog_syncs_what_it_commits() {
+    let rig = Rig::new();
+    let store = rig.store().id();
+    let catalog = Catalog::open(&rig.config.catalog(), store, rig.config.cache_size).unwrap();
+    let connection = catalog.expect("it was just made").connection;
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, String>(0));
+    let level: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+    assert_eq!((level, pragma("journal_mode").unwrap()), (2, "wal".to_owned()), "2 is FULL");
 }

@@ -14,9 +14,9 @@ use crate::media::{FakeStorage, MediumKind, MediumTraits};
 use crate::store::{CommitWindow, HOME_POOL, PoolConfig, Store, StoreWriter, rebuild};
 use crate::{ErrorKind, Result};
 
-const TAPE: MediumTraits =
+pub(super) const TAPE: MediumTraits =
     MediumTraits { kind: MediumKind::Tape, record_length: 512, can_truncate: true };
-const DISC: MediumTraits =
+pub(super) const DISC: MediumTraits =
     MediumTraits { kind: MediumKind::Optical, record_length: 1, can_truncate: false };
 
 /// A store with a pool of tapes and one of discs beside its own.
