@@ -10,6 +10,8 @@ use crate::target::PlacedFile;
 
 /// Files that are handed over at once: waking a thread costs as much as finishing one.
 const BATCH_LENGTH: usize = 16;
+/// Bytes of content in them: a kill costs what was not finished.
+const BATCH_BYTES_MAX: u64 = 1 << 20;
 /// Batches that wait; each file of them is open.
 const BATCHES_WAITING_MAX: usize = 4;
 
@@ -22,6 +24,7 @@ pub(super) type Finished = (Vec<u8>, Result<()>);
 /// The files on their way, and the thread that finishes them.
 pub(super) struct Finisher {
     batch: Vec<Written>,
+    batch_bytes: u64,
     finished: Receiver<Finished>,
     /// None when it is closed.
     thread: Option<(Sender<Vec<Written>>, JoinHandle<()>)>,
@@ -42,13 +45,14 @@ impl Finisher {
         let thread = std::thread::Builder::new().name("mover-finish".to_owned());
         let thread = thread.spawn(finish).expect("the system starts threads");
         let batch = Vec::with_capacity(BATCH_LENGTH);
-        Finisher { batch, finished, thread: Some((files, thread)) }
+        Finisher { batch, batch_bytes: 0, finished, thread: Some((files, thread)) }
     }
 
     /// Finishes a file, some time before [`Finisher::close`] returns.
     pub(super) fn finish(&mut self, file: PlacedFile, length: u64) {
         self.batch.push((file, length));
-        if self.batch.len() >= BATCH_LENGTH {
+        self.batch_bytes += length;
+        if self.batch.len() >= BATCH_LENGTH || self.batch_bytes >= BATCH_BYTES_MAX {
             self.hand_over();
         }
     }
@@ -68,7 +72,9 @@ impl Finisher {
         self.finished()
     }
 
-    fn hand_over(&mut self) {
+    /// Has all of them finished that were given so far.
+    pub(super) fn hand_over(&mut self) {
+        self.batch_bytes = 0;
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_LENGTH));
         if let Some((files, _)) = &self.thread {
             // It ends only when this end is dropped, or with a panic, which `close` passes on.

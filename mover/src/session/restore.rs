@@ -370,6 +370,8 @@ impl Restorer<'_> {
             self.marker.is_some() && entry.entry.size >= LONG_FILE_MIN && unfiltered.is_none();
         let inode = if long { file.inode() } else { 0 };
         if let Some(marker) = self.marker.as_ref().filter(|_| long) {
+            // Nothing waits for its end: a kill meanwhile costs no file but this one.
+            self.finisher.hand_over();
             marker.opened(path, inode);
         }
         let mut end = 0;
@@ -406,7 +408,13 @@ impl Restorer<'_> {
             }
             _ => entry.extents.iter().map(Extent::length).sum(),
         };
-        self.finisher.finish(file, length);
+        if long {
+            // The journal knows of one long file at a time.
+            file.finish(length)?;
+            self.report.entries += 1;
+        } else {
+            self.finisher.finish(file, length);
+        }
         Ok(())
     }
 

@@ -102,7 +102,7 @@ impl Cuts {
         for (name, bytes) in &*watched.catalog {
             std::fs::write(rig.folder.path().join(name), bytes).expect("there is room");
         }
-        let thorough = (operation + way) % THOROUGH_EACH == 0;
+        let thorough = (operation + way).is_multiple_of(THOROUGH_EACH);
         if let Err(broken) = survives(&rig, model, thorough) {
             panic!("seed {}, operation {operation}, way {way}: {broken}", self.seed);
         }
