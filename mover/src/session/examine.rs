@@ -65,15 +65,19 @@ impl<'a> Examiner<'a> {
     /// Examines a window; `open` is the entry that was begun before it.
     pub(super) fn examine(&mut self, window: &Window, open: Option<&Entry>) -> Result<Inspected> {
         let Examiner { inspectors, cutting, meters } = self;
-        let (cut, inspected) = beside(
-            "mover-cut",
-            is_long(window),
-            || cutting.cut(window, open, meters),
-            || inspect(inspectors, window, open, meters),
-        );
+        let mut cut = || cutting.cut(window, open, meters);
+        let is_long = window.filled().len() >= TWO_THREADS_LENGTH_MIN;
+        let (inspected, cut_beside) = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("mover-cut".to_owned());
+            // Where no thread can be had, one does both.
+            let beside = is_long.then(|| thread.spawn_scoped(scope, &mut cut)).and_then(Result::ok);
+            let inspected = inspect(inspectors, window, open, meters);
+            let join =
+                |it: ScopedJoinHandle<'_, _>| it.join().unwrap_or_else(|it| resume_unwind(it));
+            (inspected, beside.map(join))
+        });
         let inspected = inspected?;
-        cut?;
-        cutting.identify(window, meters)?;
+        cut_beside.unwrap_or_else(cut)?;
         Ok(inspected)
     }
 
@@ -125,72 +129,28 @@ fn inspect(
 
 impl Cutting {
     fn cut(&mut self, window: &Window, open: Option<&Entry>, meters: &HeadMeters) -> Result<()> {
-        let Cutting { cutter, cuts, .. } = self;
+        let Cutting { cutter, domain, cuts, identities } = self;
         cuts.clear();
-        let bytes = window.filled();
-        if bytes.is_empty() {
+        identities.clear();
+        let mut rest = window.filled();
+        if rest.is_empty() {
             return Ok(());
         }
         let ends = window.cut_ends();
-        meters.dedupe.moved(bytes.len(), 0);
-        let cut = meters.dedupe.busy(|| cutter.cut(bytes, &ends, cuts));
-        cut.map_err(|cause| during(cause, "cutting", window, open))
+        meters.dedupe.moved(rest.len(), 0);
+        let cut = meters.dedupe.busy(|| cutter.cut(rest, &ends, cuts));
+        cut.map_err(|cause| during(cause, "cutting", window, open))?;
+        meters.identify.busy(|| {
+            for cut in cuts.iter() {
+                let (block, behind) =
+                    rest.split_at_checked(cut.length as usize).ok_or_else(wrong_cuts)?;
+                rest = behind;
+                let wanted = block.len() >= DEDUPE_LENGTH_MIN;
+                identities.push(wanted.then(|| domain.identity(block)));
+            }
+            Ok(())
+        })
     }
-
-    /// Half of the blocks on each of two threads.
-    fn identify(&mut self, window: &Window, meters: &HeadMeters) -> Result<()> {
-        let Cutting { domain, cuts, identities, .. } = self;
-        let mut rest = window.filled();
-        let mut blocks = Vec::with_capacity(cuts.len());
-        for cut in cuts.iter() {
-            let (block, behind) =
-                rest.split_at_checked(cut.length as usize).ok_or_else(wrong_cuts)?;
-            blocks.push(block);
-            rest = behind;
-        }
-        identities.clear();
-        identities.resize(blocks.len(), None);
-        let identify = |blocks: &[&[u8]], identities: &mut [Option<BlockIdentity>]| {
-            meters.identify.busy(|| {
-                for (block, identity) in blocks.iter().zip(identities) {
-                    let wanted = block.len() >= DEDUPE_LENGTH_MIN;
-                    *identity = wanted.then(|| domain.identity(block));
-                }
-            });
-        };
-        let (blocks, behind) = blocks.split_at(blocks.len() / 2);
-        let (first, second) = identities.split_at_mut(blocks.len());
-        beside(
-            "mover-identify",
-            is_long(window),
-            || identify(blocks, first),
-            || identify(behind, second),
-        );
-        Ok(())
-    }
-}
-
-/// Whether a second thread is worth starting.
-fn is_long(window: &Window) -> bool {
-    window.filled().len() >= TWO_THREADS_LENGTH_MIN
-}
-
-/// Does both, the first on a thread of its own; where none can be had, or none is wanted, one after
-/// the other.
-fn beside<A: Send, B>(
-    name: &str,
-    wanted: bool,
-    mut first: impl FnMut() -> A + Send,
-    second: impl FnOnce() -> B,
-) -> (A, B) {
-    let (done, second) = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name(name.to_owned());
-        let started = wanted.then(|| thread.spawn_scoped(scope, &mut first)).and_then(Result::ok);
-        let second = second();
-        let join = |it: ScopedJoinHandle<'_, _>| it.join().unwrap_or_else(|it| resume_unwind(it));
-        (started.map(join), second)
-    });
-    (done.unwrap_or_else(first), second)
 }
 
 /// Says whose content a component failed at: the window's first entry, and how many others.

@@ -149,9 +149,8 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         self.report.restarted_files = counts.restarted_files;
     }
 
-    /// Goes on in the middle of an entry. Its first bytes come from where `packer` stands; those
-    /// that the snoops have seen are not shown to them again.
-    /// `first` are the entry's first bytes.
+    /// Goes on in the middle of an entry, whose first bytes are `first`. What comes next begins
+    /// where the packer stands; of that, what the snoops have seen is not shown to them again.
     fn resume_entry(&mut self, open: OpenEntry, first: &[u8]) {
         let OpenEntry { number, entry, offset, snoops, .. } = open;
         // Less than a block, which the last window had left uncut.
@@ -172,8 +171,8 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         self.restarted = Some((path, why));
     }
 
-    /// Closes the packer. Gives the counts, what the archive needs and
-    /// what is withheld, and the journal, from which the index is made.
+    /// Closes the packer. Gives the counts, what the archive needs and what is withheld, and the
+    /// journal, from which the index is made.
     #[allow(clippy::type_complexity, reason = "taken apart at the one call")]
     pub(super) fn finish(
         mut self,
@@ -275,7 +274,8 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         let mut rest = bytes;
         let (mut left_at, mut seen) = (0, 0);
         self.describe(routes)?;
-        for (part, route) in parts.into_iter().zip(routes) {
+        let mut parts = parts.into_iter().zip(routes);
+        while let Some((part, route)) = parts.next() {
             match route {
                 Some(route) => self.parts.packer.turn_to(*route)?,
                 None if self.must_turn(&part) => self.parts.packer.turn_to(0)?,
@@ -292,7 +292,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
                     let packed = self.pack_piece(piece, piece_bytes, &mut blocks)?;
                     if packed < piece.length {
                         left_at = piece.offset + packed as u64;
-                        if !behind.is_empty() {
+                        if !behind.is_empty() || parts.next().is_some() {
                             return Err(wrong_cuts());
                         }
                         return Ok((piece.length - packed, left_at, seen));

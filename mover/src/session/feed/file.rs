@@ -105,10 +105,12 @@ impl Feed<'_> {
     /// Ends the open entry, and tells what ended it too early.
     fn end(&mut self, entry: &Entry, size: u64, error: Option<Error>) -> Result<()> {
         let faulty = error.is_some();
-        if let Some(error) = error {
-            self.fault(entry.path.clone(), error)?;
+        // First the end: nothing may stand between content that waits to be cut and what cuts it.
+        self.windows.push(Part::End { size, faulty })?;
+        match error {
+            Some(error) => self.fault(entry.path.clone(), error),
+            None => Ok(()),
         }
-        self.windows.push(Part::End { size, faulty })
     }
 
     /// Reads the content of the open entry behind `size`; gives its size, and what ended it too
