@@ -1,10 +1,8 @@
 //! Examines a window before any of it is packed: what the snoops say of its entries, and which
 //! blocks it has. Neither answer waits for the other, so that each has a thread.
 
-use std::panic::resume_unwind;
-use std::thread::ScopedJoinHandle;
-
 use format::{BlockIdentity, Entry, Finding, Verdict};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::head::HeadMeters;
 use super::routing::Answer;
@@ -21,6 +19,9 @@ const TWO_THREADS_LENGTH_MIN: usize = 64 << 10;
 pub(super) struct Examiner<'a> {
     inspectors: Vec<Box<dyn Inspector>>,
     cutting: Cutting,
+    /// Of one thread, which lives on: a new one for each window would wait its turn behind all that
+    /// is ready to run. None where none can be had.
+    beside: Option<ThreadPool>,
     meters: &'a HeadMeters,
 }
 
@@ -48,7 +49,9 @@ impl<'a> Examiner<'a> {
         meters: &'a HeadMeters,
     ) -> Examiner<'a> {
         let cutting = Cutting { cutter, domain, cuts: Vec::new(), identities: Vec::new() };
-        Examiner { inspectors, cutting, meters }
+        let pool = ThreadPoolBuilder::new().num_threads(1);
+        let beside = pool.thread_name(|_| "mover-cut".to_owned()).build().ok();
+        Examiner { inspectors, cutting, beside, meters }
     }
 
     /// No block is longer.
@@ -64,20 +67,20 @@ impl<'a> Examiner<'a> {
 
     /// Examines a window; `open` is the entry that was begun before it.
     pub(super) fn examine(&mut self, window: &Window, open: Option<&Entry>) -> Result<Inspected> {
-        let Examiner { inspectors, cutting, meters } = self;
-        let mut cut = || cutting.cut(window, open, meters);
+        let Examiner { inspectors, cutting, beside, meters } = self;
         let is_long = window.filled().len() >= TWO_THREADS_LENGTH_MIN;
-        let (inspected, cut_beside) = std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("mover-cut".to_owned());
-            // Where no thread can be had, one does both.
-            let beside = is_long.then(|| thread.spawn_scoped(scope, &mut cut)).and_then(Result::ok);
-            let inspected = inspect(inspectors, window, open, meters);
-            let join =
-                |it: ScopedJoinHandle<'_, _>| it.join().unwrap_or_else(|it| resume_unwind(it));
-            (inspected, beside.map(join))
+        let Some(beside) = beside.as_ref().filter(|_| is_long) else {
+            let inspected = inspect(inspectors, window, open, meters)?;
+            cutting.cut(window, open, meters)?;
+            return Ok(inspected);
+        };
+        let mut cut = Ok(());
+        let inspected = beside.in_place_scope(|scope| {
+            scope.spawn(|_| cut = cutting.cut(window, open, meters));
+            inspect(inspectors, window, open, meters)
         });
         let inspected = inspected?;
-        cut_beside.unwrap_or_else(cut)?;
+        cut?;
         Ok(inspected)
     }
 
