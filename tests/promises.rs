@@ -1,35 +1,47 @@
-//! `docs/promises.md` names tests: each of them has to exist.
+//! `docs/promises.md` names tests, each as its module and its name: each of them has to exist.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// All sources that tests are in.
-fn sources(folder: &Path, into: &mut String) {
+/// All sources that tests are in, by their paths.
+fn sources(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if path.is_dir() && name != "target" {
+        if path.is_dir() {
             sources(&path, into);
-        } else if name.ends_with(".rs") {
-            into.push_str(&std::fs::read_to_string(&path).unwrap());
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            into.push((path, text));
         }
     }
+}
+
+/// Whether a file is the module of a name, or lies in its folder.
+fn is_of(path: &Path, module: &str) -> bool {
+    path.with_extension("").iter().any(|part| part == module)
 }
 
 #[test]
 fn every_test_that_a_promise_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace is around it");
     let text = std::fs::read_to_string(root.join("docs/promises.md")).unwrap();
-    let mut code = String::new();
+    let mut files = Vec::new();
     for folder in ["mover/src", "tests", "format/tests"] {
-        sources(&root.join(folder), &mut code);
+        sources(&root.join(folder), &mut files);
     }
     // Every second piece lies between backticks.
-    let quoted =
-        text.split('`').skip(1).step_by(2).filter(|quoted| !quoted.contains(char::is_whitespace));
-    let named = quoted.filter_map(|quoted| quoted.rsplit_once("::").map(|(_, name)| name));
-    let named: Vec<&str> = named.filter(|name| name.len() > 1).collect();
+    let quoted = text.split('`').skip(1).step_by(2);
+    let named = quoted.filter(|quoted| !quoted.contains(char::is_whitespace));
+    let named: Vec<_> = named
+        .filter_map(|quoted| quoted.rsplit_once("::"))
+        // Not the example, and not a whole module.
+        .filter(|(_, name)| name.len() > 1)
+        .collect();
     assert!(named.len() > 30, "{named:?}");
-    for name in named {
-        assert!(code.contains(&format!("fn {name}(")), "no test {name}");
+    for (module, name) in named {
+        let is_there = files.iter().any(|(path, text)| {
+            text.contains(&format!("fn {name}("))
+                && module.split("::").all(|module| is_of(path, module))
+        });
+        assert!(is_there, "no test {module}::{name}");
     }
 }

@@ -56,6 +56,9 @@ cargo build "${selection[@]}" --all-targets
 say "tests"
 MOVER_BINARY="$PWD/target/release/mover" cargo test "${selection[@]}" --no-fail-fast
 
+say "bugs that can be planted"
+python3 tests/planted.py --check
+
 say "the example of a pipeline with ends of one's own"
 target/release/examples/own_ends target/tmp/own-ends
 

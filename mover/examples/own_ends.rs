@@ -21,7 +21,7 @@ use mover::pipeline::Cancel;
 use mover::plugin::{Engine, Limits};
 use mover::session::{
     Ambient, ArchiveConfig, Job, Observer, OnSnoopFailure, OneWay, Progress, RouteConfig, Source,
-    StageSpec, Watch, WriteAccess, archive,
+    StageSpec, WORKER_MEMORY, Watch, WriteAccess, archive,
 };
 use mover::store::{
     ArchiveProof, ArchiveRecord, BlockPlace, ChunkPlace, Fault, ReadStore, SessionRecord,
@@ -273,7 +273,7 @@ fn main() -> std::result::Result<(), Box<dyn StdError>> {
         snoops: vec![stage("snoop-type")],
         on_snoop_failure: OnSnoopFailure::default(),
         workers: 2,
-        memory: 1 << 30,
+        memory: WORKER_MEMORY,
         verify: DecodeVerify::Sample,
         fresh: true,
         job: Job::default(),

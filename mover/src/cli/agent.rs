@@ -154,7 +154,7 @@ fn archive_config(name: String, reread: bool) -> ArchiveConfig {
         snoops: vec![stage("snoop-type"), stage("snoop-yara")],
         on_snoop_failure: OnSnoopFailure::default(),
         workers: workers(None),
-        memory: 1 << 30,
+        memory: session::WORKER_MEMORY,
         verify: DecodeVerify::Sample,
         fresh: false,
         job: Job::default(),

@@ -2,7 +2,8 @@
 //!
 //! It keeps what is durable apart from what a running program sees. Every change since the last
 //! sync of a file is remembered; a crash keeps, tears or loses each of them, as a seed says, and
-//! loses files, or brings them back, whose folder was not synced since they were made or removed. It is public as the seam for crash tests anywhere.
+//! loses files, or brings them back, whose folder was not synced since they were made or removed.
+//! It is public as the seam for crash tests anywhere.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -88,6 +88,9 @@ pub struct ArchiveConfig {
     pub job: Job,
 }
 
+/// What workers and their buffers may take where nobody says otherwise.
+pub const WORKER_MEMORY: u64 = 1 << 30;
+
 /// What is injected into every session.
 pub struct Ambient {
     /// Time.

@@ -39,7 +39,7 @@ mod unscanned;
 mod verify;
 
 pub use access::WriteAccess;
-pub use archive::{Ambient, ArchiveConfig, Source, Watch, archive};
+pub use archive::{Ambient, ArchiveConfig, Source, WORKER_MEMORY, Watch, archive};
 pub use cache::ChunkCache;
 pub use contents::{Contents, PathFilter, unfinished_footer};
 pub use copy::{CopyConfig, CopyReport, CopySource, copy};

@@ -129,6 +129,7 @@ impl LoadedStage {
     /// Bytes of memory that an instance of this transform takes for a chunk.
     fn memory_at(&self, plain_length: usize) -> Result<u64> {
         let keyed = self.plugin.manifest().keyed;
+        // As long as a stage's key, and none: what comes out is thrown away.
         let key: &[u8] = if keyed { &[0; 32] } else { &[] };
         let mut instance = self.plugin.transform(&self.config, key)?;
         let info = ChunkInfo {

@@ -22,7 +22,7 @@ pub(super) struct Cuts {
     seed: u64,
     /// How often each operation is cut before, in another way each time.
     ways: u64,
-    pub(super) model: Mutex<Model>,
+    model: Mutex<Model>,
     watched: Mutex<Option<Watched>>,
     operations: AtomicU64,
     known: Mutex<HashSet<[u8; 32]>>,

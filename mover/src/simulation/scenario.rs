@@ -127,7 +127,18 @@ pub(super) struct Scenario<'c> {
     ambient: Ambient,
 }
 
-struct Silent;
+/// Watches a session without a word.
+#[derive(Default)]
+struct Silent {
+    progress: Progress,
+    cancel: Cancel,
+}
+
+impl Silent {
+    fn watch(&self) -> Watch<'_> {
+        Watch { observer: self, progress: &self.progress, cancel: &self.cancel }
+    }
+}
 
 impl Observer for Silent {
     fn fault(&self, _path: &[u8], error: &Error) {
@@ -318,10 +329,8 @@ impl<'c> Scenario<'c> {
             used_max: 0.7,
             dry_run: false,
         };
-        let watch =
-            Watch { observer: &Silent, progress: &Progress::default(), cancel: &Cancel::default() };
         let writer = self.writer.as_mut().expect("it was opened before the step");
-        prune(&self.ambient, writer, &config, &watch).map(drop)
+        prune(&self.ambient, writer, &config, &Silent::default().watch()).map(drop)
     }
 
     fn copy(&mut self, at: u64, pool: &str) -> Result<()> {
@@ -346,10 +355,8 @@ impl<'c> Scenario<'c> {
 
     fn copied(&mut self, source: &CopySource, pool: &str) -> Result<()> {
         let config = CopyConfig { pool: pool.to_owned(), verify: true };
-        let watch =
-            Watch { observer: &Silent, progress: &Progress::default(), cancel: &Cancel::default() };
         let writer = self.writer.as_mut().expect("it was opened before the step");
-        copy(&self.ambient, writer, group(1), source, &config, &watch).map(drop)
+        copy(&self.ambient, writer, group(1), source, &config, &Silent::default().watch()).map(drop)
     }
 }
 

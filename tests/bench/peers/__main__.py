@@ -61,7 +61,9 @@ def main():
         made = one(work, arguments.scale)
         print(f"{made.name}: {made.describe()}", flush=True)
         one_round = rounds.transfer if arguments.transfer else made.one_round
-        if arguments.steps and one_round is rounds.archive:
+        if arguments.steps:
+            if one_round is not rounds.archive:
+                sys.exit("--steps chooses among those of a set that is archived and restored: not versions, no --transfer")
             one_round = partial(one_round, wants=arguments.steps.split(",").__contains__)
         found["sets"].append(measure.all_rounds(work, made, chosen, arguments.rounds, one_round))
     report.write(work, found)
