@@ -45,6 +45,12 @@ mod full_disk;
 mod restart_restore;
 // {flip, truncate, delete} x {every kind of frame}: all else is restored.
 mod damage;
+// What is damaged is healed from another pool; what is lost is named.
+mod repair;
+// The catalog is made anew, compared, and completed from another copy of the store.
+mod catalog;
+// System calls that fail, by strace.
+mod injected;
 // Two archives at once, and readers beside one.
 mod concurrency;
 // Long listings and short restores.
@@ -53,6 +59,8 @@ mod listing;
 mod memory;
 // What docs/promises.md names exists.
 mod promises;
+// What the binary is made of.
+mod supply_chain;
 // The command line itself: help, completions, JSON, dry runs.
 mod cli;
 // Killed at any moment, the store is whole.

@@ -216,6 +216,14 @@ impl Machine {
         finish(self.wrapped(&prefix, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()))
     }
 
+    /// Runs a command by another one, such as `strace` or `prlimit`, in front of which nothing
+    /// stands.
+    pub(crate) fn run_under(&self, prefix: &[OsString], arguments: Vec<OsString>) -> Done {
+        let limit = args!["timeout", "-s", "KILL", SECONDS_MAX];
+        let mut command = self.wrapped(&[&limit, prefix].concat(), arguments);
+        finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()))
+    }
+
     /// Runs a command and gives its peak memory, in KiB, too.
     pub(crate) fn run_measured(&self, arguments: Vec<OsString>) -> (Done, u64) {
         // `time` is the parent: a child's peak begins with the memory of the one that forked it.

@@ -37,6 +37,8 @@ pub(crate) fn volumes(store: &Path) -> Vec<PathBuf> {
     let listing = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     let mut paths: Vec<PathBuf> =
         listing.map(|item| item.expect("a folder can be read").path()).collect();
+    // A pool on a disk has a file that says so.
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "volume"));
     paths.sort();
     paths
 }

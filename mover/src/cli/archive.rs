@@ -26,7 +26,7 @@ use crate::session::{
     self, ArchiveConfig, ArchiveReport, FilterConfig, Job, MappedRoutes, OnFailure, OnSnoopFailure,
     OneWay, Progress, RouteConfig, Router, Source, StageSpec, Watch, WriteAccess,
 };
-use crate::source::{SourceConfig, raise_open_file_limit};
+use crate::source::raise_open_file_limit;
 use crate::store::{ReadStore, StoreConfig, remember_pools};
 use crate::units::show;
 
@@ -110,8 +110,8 @@ fn take_from(policy: &Policy, command: &mut Archive) {
     if command.paths.is_empty() && command.stdin.is_none() && command.from.is_none() {
         command.paths.clone_from(paths);
     }
-    command.exclude.extend(policy.archive.excludes());
-    command.one_file_system |= one_file_system;
+    command.selection.exclude.extend(policy.archive.excludes());
+    command.selection.one_file_system |= one_file_system;
     if command.on_snoop_failure.is_none() {
         command.on_snoop_failure = policy.archive.on_snoop_failure.map(|text| match text {
             OnSnoopFailureText::Stop => OnSnoopFailureArgument::Stop,
@@ -255,14 +255,7 @@ fn source(command: &Archive, attached: Option<UnixStream>) -> Source {
             };
             Source::Stdin { name: name.clone(), input }
         }
-        None => Source::Files(SourceConfig {
-            roots: command.paths.clone(),
-            excludes: command.exclude.clone(),
-            exclude_from: command.exclude_from.clone(),
-            ignore_file_names: command.ignore_file.clone(),
-            one_file_system: command.one_file_system,
-            exclude_caches: command.exclude_caches,
-        }),
+        None => Source::Files(command.selection.source(&command.paths)),
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::net::Fingerprint;
 use crate::session::StageSpec;
+use crate::source::SourceConfig;
 use crate::units::{Size, Time};
 
 /// Archives files through sandboxed components into a store, and gets them back.
@@ -74,6 +75,7 @@ pub(crate) enum Command {
     Prune(Prune),
     Copy(Copy),
     Media(Media),
+    Catalog(Catalog),
     Policy(Policy),
     Plugin(super::plugin::Plugin),
     Key(Key),
@@ -108,6 +110,40 @@ pub(crate) struct Init {
     /// Encrypt nothing
     #[arg(long)]
     pub(crate) no_encryption: bool,
+}
+
+/// What of a source is left out.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Selection {
+    /// Leave out what matches, as in a gitignore file; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Leave out what the globs in a file match
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) exclude_from: Vec<PathBuf>,
+    /// Honour files of this name in each folder, as git does .gitignore
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ignore_file: Vec<std::ffi::OsString>,
+    /// Leave out folders with a CACHEDIR.TAG
+    #[arg(long)]
+    pub(crate) exclude_caches: bool,
+    /// Do not cross into other file systems
+    #[arg(long)]
+    pub(crate) one_file_system: bool,
+}
+
+impl Selection {
+    /// The walk over `roots`.
+    pub(crate) fn source(&self, roots: &[PathBuf]) -> SourceConfig {
+        SourceConfig {
+            roots: roots.to_vec(),
+            excludes: self.exclude.clone(),
+            exclude_from: self.exclude_from.clone(),
+            ignore_file_names: self.ignore_file.clone(),
+            one_file_system: self.one_file_system,
+            exclude_caches: self.exclude_caches,
+        }
+    }
 }
 
 /// How much context stands around chunks.
@@ -191,21 +227,8 @@ pub(crate) struct Archive {
     /// Wait for `mover attach NAME` to bring the bytes of --stdin, instead of standard input
     #[arg(long, value_name = "NAME", requires = "stdin")]
     pub(crate) attach: Option<String>,
-    /// Leave out what matches, as in a gitignore file; may be given several times
-    #[arg(long, value_name = "GLOB")]
-    pub(crate) exclude: Vec<String>,
-    /// Leave out what the globs in a file match
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) exclude_from: Vec<PathBuf>,
-    /// Honour files of this name in each folder, as git does .gitignore
-    #[arg(long, value_name = "NAME")]
-    pub(crate) ignore_file: Vec<std::ffi::OsString>,
-    /// Leave out folders with a CACHEDIR.TAG
-    #[arg(long)]
-    pub(crate) exclude_caches: bool,
-    /// Do not cross into other file systems
-    #[arg(long)]
-    pub(crate) one_file_system: bool,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// Read every file, changed or not
     #[arg(long)]
     pub(crate) reread: bool,
@@ -337,7 +360,8 @@ pub(crate) struct Restore {
 Examples:
   mover verify /backup/store             checksums of all that is stored; needs no key
   mover verify /backup/store --read      decode everything, and walk every archive
-  mover verify /backup/store src --read  one archive, with all that it needs")]
+  mover verify /backup/store src --read  one archive, with all that it needs
+  mover verify /backup/store --repair    heal from copies in other pools, and name what is lost")]
 pub(crate) struct Verify {
     /// The store
     #[arg(value_hint = ValueHint::DirPath)]
@@ -347,6 +371,10 @@ pub(crate) struct Verify {
     /// Decode every chunk
     #[arg(long)]
     pub(crate) read: bool,
+    /// Write what is damaged anew from sound copies, take damaged volumes out, and name the files
+    /// that are lost
+    #[arg(long, conflicts_with = "archive")]
+    pub(crate) repair: bool,
     /// Workers that check; by default one for each processor
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
@@ -542,6 +570,69 @@ Examples:
         /// Their barcodes
         #[arg(required = true, value_name = "BARCODE")]
         cartridges: Vec<String>,
+    },
+}
+
+/// What the store knows of its media: make it anew, complete it, compare it
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  mover catalog compare /backup/store                      the catalog against the media
+  mover catalog compare /backup/store latest ~/src         an archive against the files themselves
+  mover catalog rebuild /backup/store
+  mover catalog merge /backup/store /mnt/usb/store         what another copy of the store has more")]
+pub(crate) struct Catalog {
+    #[command(subcommand)]
+    pub(crate) command: CatalogCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// Make the catalog anew from the media alone; needs no key
+    #[command(after_help = "Example:\n  mover catalog rebuild /backup/store")]
+    Rebuild {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+    },
+    /// Take over what another copy of the same store has more: archives, lost chunks; needs no key
+    #[command(after_help = "\
+Examples:
+  mover catalog merge /backup/store /mnt/usb/store
+  mover catalog merge /backup/store /mnt/usb/store --to-pool second")]
+    Merge {
+        /// The store that is completed
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// The other copy, which is only read
+        #[arg(value_hint = ValueHint::DirPath)]
+        from: PathBuf,
+        /// The pool that the chunks go to
+        #[arg(long, value_name = "POOL", default_value = crate::store::HOME_POOL)]
+        to_pool: String,
+    },
+    /// Hold the catalog against the media, or an archive against files; exits with 1 where they
+    /// differ
+    #[command(after_help = "\
+Examples:
+  mover catalog compare /backup/store                      the catalog against the media
+  mover catalog compare /backup/store latest ~/src         names, sizes, times, owners, attributes
+  mover catalog compare /backup/store src ~/src --read     every byte too")]
+    Compare {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// An archive: a name, the beginning of an id, or `latest`
+        #[arg(requires = "paths")]
+        archive: Option<String>,
+        /// What was archived
+        #[arg(value_hint = ValueHint::AnyPath)]
+        paths: Vec<PathBuf>,
+        /// Compare content too
+        #[arg(long, requires = "archive")]
+        read: bool,
+        #[command(flatten)]
+        selection: Selection,
     },
 }
 

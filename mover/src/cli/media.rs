@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Outcome;
 use super::arguments::{Media as Command, MediaCommand};
+use super::catalog::tell_rebuilt;
 use super::console::Console;
 use super::copy::copy;
 use super::place::{local, remember};
@@ -243,13 +244,5 @@ fn scan(path: &Path, console: &Console) -> Result<Outcome> {
             Media::Disk(_) | Media::Object(_) => {}
         }
     }
-    let rebuilt = rebuild(&local(path, "scanning media")?)?;
-    let (volumes, chunks) = (rebuilt.volumes, rebuilt.chunks);
-    console.line(&format!("found {chunks} chunks on {volumes} volumes"))?;
-    let faults: Vec<String> = rebuilt.faults.iter().map(ToString::to_string).collect();
-    for fault in &faults {
-        console.line(&format!("  {fault}"))?;
-    }
-    console.document("scan", json!({ "volumes": volumes, "chunks": chunks, "faults": faults }))?;
-    Ok(Outcome { faults: !faults.is_empty(), refused: false })
+    tell_rebuilt(&rebuild(&local(path, "scanning media")?)?, console)
 }

@@ -13,6 +13,7 @@ mod drop;
 mod prune;
 mod copy;
 mod media;
+mod catalog;
 mod policy;
 mod plugin;
 mod key;
@@ -25,6 +26,7 @@ mod status;
 mod pages;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
 
@@ -59,6 +61,8 @@ pub(crate) fn definition() -> clap::Command {
 /// Runs the command line, and gives the process its exit code:
 /// 0 done, 1 done with faults, 2 failed, 3 something refused by policy or snoop.
 pub fn run() -> ExitCode {
+    // Without a handler a limit of the size of files kills; with one, the write says so.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let matches = match definition().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
@@ -99,6 +103,7 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Outcome> {
         Command::Policy(command) => policy::run(command, global, console),
         Command::Plugin(command) => plugin::run(command, global, console),
         Command::Media(command) => media::run(command, console),
+        Command::Catalog(command) => catalog::run(command, global, console),
         Command::Key(command) => key::run(command, global, console),
         Command::Serve(command) => serve::run(&command, console),
         Command::Identity => trust::identity(console),

@@ -1,31 +1,56 @@
-//! `mover verify`: checks a store.
+//! `mover verify`: checks a store, and mends it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use format::ChunkId;
 
 use super::Outcome;
 use super::arguments::{Global, Verify};
 use super::console::Console;
 use super::open::{ambient, cancel_on_signals, engine, keyring, workers};
-use super::place::open_store;
+use super::place::{local, open_store};
 use crate::error::Result;
 use crate::key::Keyring;
-use crate::session::{self, Decoding, Progress, VerifyConfig, Watch};
+use crate::pipeline::Cancel;
+use crate::session::{
+    self, Damage, Decoding, Progress, RepairReport, VerifyConfig, VerifyReport, Watch,
+};
+use crate::store::{ReadStore, Store, StoreWriter};
 use crate::units::show;
 
 pub(super) fn run(command: Verify, global: &Global, console: &Console) -> Result<Outcome> {
     let cancel = cancel_on_signals()?;
+    if command.repair {
+        let mut writer =
+            StoreWriter::open(&local(&command.store, "repairing")?, "verify --repair")?;
+        return repair(&command, &mut writer, global, console, &cancel);
+    }
     let store = open_store(&command.store, global, &cancel, console)?;
+    let (report, _) = check(&command, &*store, global, console, &cancel)?;
+    Ok(Outcome { faults: report.damaged > 0, refused: false })
+}
+
+fn check(
+    command: &Verify,
+    store: &dyn ReadStore,
+    global: &Global,
+    console: &Console,
+    cancel: &Cancel,
+) -> Result<(VerifyReport, Damage)> {
     let archive = match &command.archive {
         Some(name) => Some(store.find_archive(name)?.header.archive),
         None => None,
     };
     // Checksums stand outside the encryption: without `--read` no key is needed.
-    let keyring = if command.read { keyring(&*store, global)? } else { Keyring::empty() };
+    let keyring = if command.read { keyring(store, global)? } else { Keyring::empty() };
     let engine = engine(global, console)?;
-    let decoding = Decoding::new(&*store, &engine, &keyring);
+    let decoding = Decoding::new(store, &engine, &keyring);
     let config = VerifyConfig { read: command.read, archive, workers: workers(command.workers) };
     let progress = Progress::default();
-    let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
-    let report = console
-        .watch(&progress, || session::verify(&ambient(), &*store, &decoding, &config, &watch))?;
+    let watch = Watch { observer: console, progress: &progress, cancel };
+    let (report, damage) = console
+        .watch(&progress, || session::verify(&ambient(), store, &decoding, &config, &watch))?;
     console.document("report", &report)?;
     console.line(&format!(
         "checked {} chunks of {} archives, {} in {:.1} s{}",
@@ -39,5 +64,74 @@ pub(super) fn run(command: Verify, global: &Global, console: &Console) -> Result
         0 => console.line("  all is well")?,
         count => console.line(&format!("  {count} damaged or missing, each told above"))?,
     }
-    Ok(Outcome { faults: report.damaged > 0, refused: false })
+    Ok((report, damage))
+}
+
+/// Exits as one without faults where nothing is wrong any more.
+fn repair(
+    command: &Verify,
+    writer: &mut StoreWriter,
+    global: &Global,
+    console: &Console,
+    cancel: &Cancel,
+) -> Result<Outcome> {
+    let store = writer.store();
+    let (checked, damage) = check(command, &*store, global, console, cancel)?;
+    if checked.damaged == 0 {
+        return Ok(Outcome::default());
+    }
+    let progress = Progress::default();
+    let watch = Watch { observer: console, progress: &progress, cancel };
+    let (mut report, lost) =
+        console.watch(&progress, || session::repair(&ambient(), writer, &damage, &watch))?;
+    if !lost.is_empty() {
+        report.lost_entries = name_lost(&store, &lost, global, console, &watch)?;
+    }
+    tell(&report, console)?;
+    Ok(Outcome { faults: report.lost_chunks + report.volumes_left > 0, refused: false })
+}
+
+/// Which files are lost stands in what is encrypted. None without a key.
+fn name_lost(
+    store: &Arc<Store>,
+    lost: &BTreeSet<ChunkId>,
+    global: &Global,
+    console: &Console,
+    watch: &Watch<'_>,
+) -> Result<Option<u64>> {
+    let keyring = match keyring(&**store, global) {
+        Ok(keyring) => keyring,
+        Err(error) => {
+            console.note(&format!("which files are lost cannot be told: {error}"));
+            return Ok(None);
+        }
+    };
+    let engine = engine(global, console)?;
+    let decoding = Decoding::new(&**store, &engine, &keyring);
+    session::name_lost(store, &decoding, lost, watch).map(Some)
+}
+
+fn tell(report: &RepairReport, console: &Console) -> Result<()> {
+    console.document("repair", report)?;
+    console.line(&format!(
+        "healed {} damaged copies of chunks, {} written in {:.1} s",
+        report.healed,
+        show(report.stored_bytes),
+        report.seconds
+    ))?;
+    for (count, what) in [
+        (report.moved, "sound chunks were moved to new volumes"),
+        (report.volumes_removed, "damaged volumes were taken out"),
+        (report.volumes_left, "damaged volumes stay"),
+        (report.lost_chunks, "chunks are lost: no sound copy is left"),
+        (report.lost_entries.unwrap_or(0), "entries are not whole any more, each named above"),
+    ] {
+        if count > 0 {
+            console.line(&format!("  {count} {what}"))?;
+        }
+    }
+    if report.lost_chunks > 0 {
+        console.line("  archive their source again: what is still there is stored anew")?;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@
 //! It is public as the seam for crash tests anywhere.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -40,6 +41,11 @@ struct State {
     /// Taken away since the folder was synced: a crash may bring them back.
     removed: Vec<(String, FakeFile)>,
     watcher: Option<Watcher>,
+    /// The first sync of a file from this operation on fails, and takes what it did not write for
+    /// written.
+    sync_fails_at: Option<u64>,
+    /// Bytes of files that no read gets.
+    bad_sectors: Vec<(String, Range<u64>)>,
 }
 
 /// What is called before each operation.
@@ -59,6 +65,20 @@ struct FakeFile {
 enum Change {
     Write(usize, Vec<u8>),
     Truncate(usize),
+}
+
+impl Change {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Change::Truncate(length) => bytes.truncate(*length),
+            Change::Write(offset, written) => {
+                // What is lost in front of it reads as zeros.
+                let end = offset + written.len();
+                bytes.resize(bytes.len().max(end), 0);
+                bytes[*offset..end].copy_from_slice(written);
+            }
+        }
+    }
 }
 
 impl Default for FakeStorage {
@@ -90,7 +110,7 @@ impl FakeStorage {
     ) -> FakeStorage {
         let (operations, stop_at, full_at) = (0, None, None);
         let (drive_count, slowness, media_count) = (1, Duration::ZERO, usize::MAX);
-        let (removed, watcher) = (Vec::new(), None);
+        let (removed, watcher, sync_fails_at, bad_sectors) = (Vec::new(), None, None, Vec::new());
         let state = State {
             files,
             operations,
@@ -103,6 +123,8 @@ impl FakeStorage {
             media_count,
             removed,
             watcher,
+            sync_fails_at,
+            bad_sectors,
         };
         FakeStorage { state: Arc::new(Mutex::new(state)) }
     }
@@ -202,6 +224,17 @@ impl FakeStorage {
         if let Some(byte) = file.durable.get_mut(at) {
             *byte ^= 1 << bit;
         }
+    }
+
+    /// Has the first sync of a file from this operation on fail as it does on Linux: what was not
+    /// written is taken for clean, can be read, and is gone after a crash, whatever is synced later.
+    pub fn fail_sync_at(&self, operation: u64) {
+        self.lock().sync_fails_at = Some(operation);
+    }
+
+    /// Has every read fail that touches these bytes of a file, as a disk does with a bad sector.
+    pub fn spoil(&self, name: &str, bytes: Range<u64>) {
+        self.lock().bad_sectors.push((name.to_owned(), bytes));
     }
 
     /// Cuts a file, as a careless copy does.
@@ -421,12 +454,20 @@ impl AppendFile for FakeHandle {
     fn sync(&mut self) -> Result<()> {
         self.storage.about_to_change();
         let mut state = self.storage.lock();
+        let operation = state.operations;
         if !state.begin(false)? {
             return Err(power_failed());
         }
+        let fails = state.sync_fails_at.take_if(|at| operation >= *at).is_some();
         let file = state.existing(&self.name)?;
-        file.durable = file.live.clone();
-        file.changes.clear();
+        let changes = std::mem::take(&mut file.changes);
+        if fails {
+            // What it had to write is forgotten.
+            let cause = std::io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error());
+            return Err(Error::io("syncing", &self.name, cause));
+        }
+        // Not what is live: what an earlier sync gave up is never written.
+        changes.iter().for_each(|change| change.apply(&mut file.durable));
         Ok(())
     }
 
@@ -455,6 +496,14 @@ impl ReadFile for FakeHandle {
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<usize> {
         let mut state = self.storage.lock();
         state.alive()?;
+        let end = offset + bytes.len() as u64;
+        let touches = |(name, bad): &(String, Range<u64>)| {
+            *name == self.name && bad.start < end && offset < bad.end
+        };
+        if state.bad_sectors.iter().any(touches) {
+            let cause = std::io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error());
+            return Err(Error::io("reading", &self.name, cause));
+        }
         let live = &state.existing(&self.name)?.live;
         let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(live.len());
         let count = bytes.len().min(live.len() - offset);

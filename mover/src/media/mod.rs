@@ -27,6 +27,7 @@ pub use reader::{FrameBytes, VolumeReader};
 pub use scan::{Payloads, Scan, Scanned};
 pub use spec::{Media, PoolSpec};
 pub use storage::{AppendFile, MediumKind, MediumTraits, ReadFile, Room, Storage};
+pub(crate) use writer::give_up;
 pub use writer::{FrameParts, VolumeWriter};
 
 const SUFFIX: &str = ".volume";

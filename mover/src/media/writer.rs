@@ -35,6 +35,8 @@ pub struct VolumeWriter {
     name: String,
     traits: MediumTraits,
     buffer: Vec<u8>,
+    /// Bytes of the volume that were synced.
+    synced: u64,
     is_low: bool,
     poisoned: bool,
 }
@@ -64,8 +66,8 @@ impl VolumeWriter {
             MediumKind::Tape => Box::new(WriteBehind::new(file)),
             _ => file,
         };
-        let (name, buffer) = (name.to_owned(), Vec::new());
-        VolumeWriter { file, name, traits, buffer, is_low: false, poisoned: false }
+        let (name, buffer, synced) = (name.to_owned(), Vec::new(), file.length());
+        VolumeWriter { file, name, traits, buffer, synced, is_low: false, poisoned: false }
     }
 
     /// Bytes of the volume, those included that are still gathered.
@@ -130,10 +132,17 @@ impl VolumeWriter {
     pub fn sync(&mut self) -> Result<()> {
         self.pad();
         self.flush()?;
-        let synced = self.file.sync();
-        // Linux may drop dirty pages after a failed sync: trying again would lie.
-        self.poisoned = synced.is_err();
-        synced
+        match self.file.sync() {
+            Ok(()) => {
+                self.synced = self.file.length();
+                Ok(())
+            }
+            Err(error) => {
+                self.poisoned = true;
+                give_up(&mut *self.file, &self.traits, self.synced);
+                Err(error)
+            }
+        }
     }
 
     /// What was synced stands in the catalog now.
@@ -175,5 +184,15 @@ impl VolumeWriter {
             )),
             false => Ok(()),
         }
+    }
+}
+
+/// A sync has failed. Linux then takes the pages for clean that it could not write: they can still
+/// be read, the next sync succeeds, and a power loss takes them. So nobody, in this process or the
+/// next, must find them there: they are cut off, having never been acknowledged.
+pub(crate) fn give_up(file: &mut dyn AppendFile, traits: &MediumTraits, synced: u64) {
+    if traits.can_truncate {
+        // Where not even that can be done, the disk is past helping.
+        let _ = file.truncate(synced);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use format::{ArchiveFooter, EntryKind, Extent, Verdict};
+use format::{ArchiveFooter, EntryKind, Extent, IndexEntry, Verdict};
 
 use super::archive::Watch;
 use super::cache::ChunkCache;
@@ -41,6 +41,17 @@ pub fn extract(
     if entry.verdict >= Verdict::Hold {
         return Err(Error::new(ErrorKind::Refused, format!("{name} is held by a snoop")));
     }
+    content(decoding, &cache, &entry, output, watch)
+}
+
+/// Writes the content of an entry to `output`; gives how many bytes it has.
+pub(super) fn content(
+    decoding: &Decoding<'_>,
+    cache: &ChunkCache<'_>,
+    entry: &IndexEntry,
+    output: &mut dyn Write,
+    watch: &Watch<'_>,
+) -> Result<u64> {
     let failed = |cause| Error::io("writing", "the output", cause);
     let mut unfiltered = Unfiltered::open(decoding, &entry.options)?;
     let mut written = 0;

@@ -1,7 +1,7 @@
 //! Checks a store: every chunk on every volume, every chunk that an archive needs, and, if asked,
 //! what is inside.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,6 +26,30 @@ pub struct VerifyConfig {
     pub workers: usize,
 }
 
+/// What a check found wrong, for [`super::repair`]. Each was told.
+#[derive(Debug, Default)]
+pub struct Damage {
+    /// Copies of chunks that are not what they were, or cannot be read.
+    pub copies: Vec<ChunkPlace>,
+    /// Volumes with anything wrong on them, or missing from them.
+    pub volumes: BTreeSet<u32>,
+    /// Chunks that some archive needs and that lie nowhere.
+    pub missing: BTreeSet<ChunkId>,
+}
+
+impl Damage {
+    /// The chunks of which none of these copies is sound.
+    fn without_copy(&self, places: &[ChunkPlace]) -> HashSet<ChunkId> {
+        let at = |place: &ChunkPlace| (place.volume, place.offset);
+        let damaged: HashSet<(u32, u64)> = self.copies.iter().map(at).collect();
+        let mut chunks: HashSet<ChunkId> = self.copies.iter().map(|place| place.chunk).collect();
+        for place in places.iter().filter(|place| !damaged.contains(&at(place))) {
+            chunks.remove(&place.chunk);
+        }
+        chunks
+    }
+}
+
 /// Chunks whose places are asked for at once.
 const ASKED_COUNT: usize = 4096;
 
@@ -39,27 +63,28 @@ pub fn verify(
     decoding: &Decoding<'_>,
     config: &VerifyConfig,
     watch: &Watch<'_>,
-) -> Result<VerifyReport> {
+) -> Result<(VerifyReport, Damage)> {
     let began = ambient.clock.elapsed();
     let mut archives = store.archives()?;
     archives.retain(|archive| match config.archive {
         Some(id) => archive.header.archive == id,
         None => archive.footer.is_some() && archive.dropped.is_none(),
     });
-    let mut verifier = Verifier { store, decoding, config, watch, report: VerifyReport::default() };
+    let (report, damage) = (VerifyReport::default(), Damage::default());
+    let mut verifier = Verifier { store, decoding, config, watch, report, damage };
     verifier.report.decoded = config.read;
     let places = verifier.places(&archives)?;
-    let damaged = match config.archive {
+    match config.archive {
         None => verifier.volumes(&places)?,
         Some(_) => verifier.headers(&places),
-    };
-    let shapes = verifier.decode(&places, &damaged)?;
+    }
+    let shapes = verifier.decode(&places)?;
     for archive in &archives {
         verifier.archive(archive, &shapes)?;
     }
     let mut report = verifier.report;
     report.seconds = seconds(ambient.clock.elapsed().saturating_sub(began));
-    Ok(report)
+    Ok((report, verifier.damage))
 }
 
 struct Verifier<'a> {
@@ -68,6 +93,7 @@ struct Verifier<'a> {
     config: &'a VerifyConfig,
     watch: &'a Watch<'a>,
     report: VerifyReport,
+    damage: Damage,
 }
 
 impl Verifier<'_> {
@@ -119,6 +145,7 @@ impl Verifier<'_> {
                         Some(place) if self.config.archive.is_some() => places.push(place),
                         Some(_) => {}
                         None => {
+                            self.damage.missing.insert(*chunk);
                             let message = format!(
                                 "{chunk} is missing, and archive {} needs it",
                                 archive.header.name
@@ -133,8 +160,8 @@ impl Verifier<'_> {
         Ok(places)
     }
 
-    /// Reads every frame of every volume; gives the chunks that are not what they were.
-    fn volumes(&mut self, places: &[ChunkPlace]) -> Result<HashSet<ChunkId>> {
+    /// Reads every frame of every volume.
+    fn volumes(&mut self, places: &[ChunkPlace]) -> Result<()> {
         let mut residue = Vec::new();
         for fault in self.store.faults()? {
             if matches!(fault.kind, FaultKind::Torn | FaultKind::Unacknowledged) {
@@ -142,17 +169,17 @@ impl Verifier<'_> {
             }
             match fault.kind {
                 // Damage is found by reading, below.
-                FaultKind::Damaged | FaultKind::Unacknowledged => {}
+                FaultKind::Damaged | FaultKind::Unreadable | FaultKind::Unacknowledged => {}
                 // What a crash leaves, where no catalog can say so.
                 FaultKind::Torn => self.watch.observer.note(&fault.to_string()),
                 FaultKind::Cut | FaultKind::Missing => {
+                    self.damage.volumes.insert(fault.volume);
                     self.fault(&Error::new(ErrorKind::Damaged, fault.to_string()));
                 }
             }
         }
         let volumes = self.store.volumes()?;
         self.watch.progress.expect(0, volumes.iter().map(|volume| volume.length).sum());
-        let mut damaged = HashSet::new();
         let (store, watch) = (self.store, self.watch);
         let checked = in_parallel(
             self.config.workers,
@@ -168,47 +195,47 @@ impl Verifier<'_> {
         for (volume, faults) in volumes.iter().zip(checked) {
             self.report.stored_bytes_read += volume.length;
             let is_residue = |fault: &Fault| residue.iter().any(|known| overlap(known, fault));
-            for fault in faults?.into_iter().filter(|fault| !is_residue(fault)) {
-                let hit = chunks_in(places, &fault);
-                let named: Vec<_> = hit.iter().map(|place| place.chunk.to_string()).collect();
-                damaged.extend(hit.iter().map(|place| place.chunk));
-                let mut message = fault.to_string();
-                if !named.is_empty() {
-                    message = format!("{message}: {}", named.join(", "));
-                }
-                self.fault(&Error::new(ErrorKind::Damaged, message));
+            for fault in faults?.iter().filter(|fault| !is_residue(fault)) {
+                self.damaged_range(&places_of(places, fault), fault);
             }
         }
         self.report.chunks += places.len() as u64;
-        Ok(damaged)
+        Ok(())
     }
 
-    /// Reads the chunks of one archive; gives those that are not what they were.
-    fn headers(&mut self, places: &[ChunkPlace]) -> HashSet<ChunkId> {
-        let mut damaged = HashSet::new();
+    fn damaged_range(&mut self, hit: &[ChunkPlace], fault: &Fault) {
+        let named: Vec<_> = hit.iter().map(|place| place.chunk.to_string()).collect();
+        self.damage.copies.extend(hit);
+        self.damage.volumes.insert(fault.volume);
+        let mut message = fault.to_string();
+        if !named.is_empty() {
+            message = format!("{message}: {}", named.join(", "));
+        }
+        self.fault(&Error::new(ErrorKind::Damaged, message));
+    }
+
+    /// Reads the chunks of one archive.
+    fn headers(&mut self, places: &[ChunkPlace]) {
         for place in places {
             self.report.chunks += 1;
             self.report.stored_bytes_read += place.length + place.footer_length;
             if let Err(error) = self.store.verify_chunk(&place.chunk) {
-                damaged.insert(place.chunk);
+                self.damage.copies.push(*place);
                 self.fault(&error);
             }
         }
-        damaged
     }
 
     /// Decodes chunks on all workers, if asked to; gives their shapes.
-    fn decode(
-        &mut self,
-        places: &[ChunkPlace],
-        damaged: &HashSet<ChunkId>,
-    ) -> Result<HashMap<ChunkId, Shape>> {
+    fn decode(&mut self, places: &[ChunkPlace]) -> Result<HashMap<ChunkId, Shape>> {
         let mut shapes = HashMap::new();
         if !self.config.read {
             return Ok(shapes);
         }
         self.watch.progress.expect(0, places.iter().map(|place| place.length).sum());
-        let sound: Vec<_> = places.iter().filter(|place| !damaged.contains(&place.chunk)).collect();
+        // A chunk that another copy stands in for is as good as any.
+        let lost = self.damage.without_copy(places);
+        let sound: Vec<_> = places.iter().filter(|place| !lost.contains(&place.chunk)).collect();
         let (decoding, watch) = (self.decoding, self.watch);
         let new = || Decoder::new(decoding);
         let decoded = in_parallel(self.config.workers, &sound, watch, new, |decoder, place| {
@@ -274,14 +301,14 @@ fn overlap(one: &Fault, other: &Fault) -> bool {
 }
 
 /// The chunks that a damaged range touches.
-fn chunks_in<'a>(places: &'a [ChunkPlace], fault: &Fault) -> Vec<&'a ChunkPlace> {
+fn places_of(places: &[ChunkPlace], fault: &Fault) -> Vec<ChunkPlace> {
     let ends = fault.offset.saturating_add(fault.length);
     let touched = |place: &&ChunkPlace| {
         place.volume == fault.volume
             && place.offset < ends
             && place.offset + place.length + place.footer_length > fault.offset
     };
-    places.iter().filter(touched).collect()
+    places.iter().filter(touched).copied().collect()
 }
 
 /// Does the same work on every item, on several threads; gives the results in order.

@@ -12,11 +12,11 @@ use super::catalog::query;
 use super::config::PoolConfig;
 use super::open::Store;
 use super::record::{
-    ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, PoolRecord, SessionRecord,
-    StoredChunk, StreamEnd, VolumeRecord,
+    ArchiveRecord, BlockPlace, ChunkPlace, Fault, PoolRecord, SessionRecord, StoredChunk,
+    StreamEnd, VolumeRecord,
 };
 use super::volumes;
-use crate::media::{FrameBytes, Payloads, Scan, Scanned, VolumeReader, volume_file};
+use crate::media::{FrameBytes, VolumeReader, volume_file};
 use crate::{Error, ErrorKind, Result};
 
 /// Volume files that are kept open.
@@ -137,26 +137,6 @@ impl Store {
     /// Checks every checksum of a chunk, and that header and footer are its own.
     pub fn verify_chunk(&self, chunk: &ChunkId) -> Result<ChunkFooter> {
         self.with_any_copy(chunk, |place| self.verify_copy(&place))
-    }
-
-    /// Reads all of a volume that the catalog knows, and gives what is damaged in it.
-    pub fn check_volume(&self, volume: &VolumeRecord) -> Result<Vec<Fault>> {
-        let mut scan = Scan::new(self.reader(volume.number)?, 0, Payloads::Check)?;
-        let mut faults = Vec::new();
-        while let Some(step) = scan.next()? {
-            let (offset, length) = match step {
-                Scanned::Frame { .. } => continue,
-                Scanned::Damage { offset, length } | Scanned::Torn { offset, length } => {
-                    (offset, length)
-                }
-            };
-            // Behind what is indexed a writer may be at work.
-            if offset < volume.indexed_length {
-                let kind = FaultKind::Damaged;
-                faults.push(Fault { volume: volume.number, offset, length, kind });
-            }
-        }
-        Ok(faults)
     }
 
     /// A chunk's footer.
@@ -285,6 +265,11 @@ impl Store {
         self.shelf.storage(volume).map_or_else(|_| PathBuf::from(&file), |it| it.path(&file))
     }
 
+    /// The pool of a volume; none where no pool that is at hand holds it.
+    pub fn volume_pool(&self, volume: u32) -> Option<&str> {
+        self.shelf.pool_of(volume).map(|pool| self.shelf.name(pool))
+    }
+
     /// Where the copy of a chunk in a pool lies.
     pub fn copy_in(&self, chunk: &ChunkId, pool: &str) -> Result<Option<ChunkPlace>> {
         let pool = self.shelf.pool(pool)?;
@@ -392,7 +377,7 @@ impl Store {
         self.readers.lock().expect("no holder panics").remove(&volume);
     }
 
-    fn reader(&self, volume: u32) -> Result<VolumeReader> {
+    pub(super) fn reader(&self, volume: u32) -> Result<VolumeReader> {
         let mut readers = self.readers.lock().expect("no holder panics");
         if let Some(reader) = readers.get(&volume) {
             return Ok(reader.clone());

@@ -142,6 +142,8 @@ pub enum FaultKind {
     Missing = 4,
     /// A crash left them in between, and nobody was promised anything of them: no loss.
     Unacknowledged = 5,
+    /// The medium refuses to give them: a bad sector.
+    Unreadable = 6,
 }
 
 /// Bytes of a volume that are wrong.
@@ -170,6 +172,9 @@ impl fmt::Display for Fault {
         let file = crate::media::volume_file(self.volume);
         match self.kind {
             FaultKind::Damaged => write!(f, "{file}: {length} bytes at {offset:#x} are damaged"),
+            FaultKind::Unreadable => {
+                write!(f, "{file}: {length} bytes at {offset:#x} cannot be read from the medium")
+            }
             FaultKind::Torn => write!(f, "{file}: {length} bytes at {offset:#x} are unfinished"),
             FaultKind::Cut => write!(f, "{file}: cut at {offset:#x}, {length} bytes are lost"),
             FaultKind::Unacknowledged => {

@@ -15,7 +15,7 @@ use super::record::Rebuilt;
 use super::shelf::Shelf;
 use super::volumes;
 use super::walk::{Tail, walk};
-use crate::media::{MediumKind, VolumeReader, VolumeWriter, volume_file};
+use crate::media::{MediumKind, VolumeReader, VolumeWriter, give_up, volume_file};
 use crate::{Error, ErrorKind, Result};
 
 /// What a recovery has to know.
@@ -94,7 +94,13 @@ impl Recovery<'_> {
         let (file, storage) = (volume_file(number), self.shelf.storage(number)?);
         if self.writable {
             // What a killed writer left may not be durable yet; the catalog must not outrun it.
-            storage.append(&file)?.sync()?;
+            let mut volume = storage.append(&file)?;
+            if let Err(error) = volume.sync() {
+                if tail == Tail::Unacknowledged {
+                    give_up(&mut *volume, &storage.traits(), from);
+                }
+                return Err(error);
+            }
             storage.sync()?;
         }
         let reader = VolumeReader::open(storage.as_ref(), &file)?;
@@ -167,14 +173,14 @@ fn make_catalog(
     Ok(chunks)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
 /// Removes a catalog with its log.
-fn discard(path: &Path) -> Result<()> {
+pub(super) fn discard(path: &Path) -> Result<()> {
     for path in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
         match std::fs::remove_file(&path) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
@@ -193,7 +199,7 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
 /// Makes the catalog of a store anew, from its volumes alone.
 pub fn rebuild(config: &StoreConfig) -> Result<Rebuilt> {
     super::open::look_at(config)?;
-    let doing = "media scan";
+    let doing = "catalog rebuild";
     let _lock = match lock::acquire(&config.lock(), doing, config.clock.as_ref())? {
         Attempt::Held(lock) => lock,
         Attempt::Busy(error) | Attempt::Unwritable(error) => return Err(error),

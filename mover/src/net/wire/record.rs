@@ -248,6 +248,7 @@ impl FaultInfo {
             3 => FaultKind::Cut,
             4 => FaultKind::Missing,
             5 => FaultKind::Unacknowledged,
+            6 => FaultKind::Unreadable,
             _ => FaultKind::Damaged,
         };
         Fault { volume: self.volume, offset: self.offset, length: self.length, kind }

@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::Indexing;
 use crate::Result;
-use crate::store::record::{Fault, FaultKind};
+use crate::store::record::{ChunkPlace, Fault, FaultKind};
 
 impl Indexing<'_> {
     /// The volume is taken out: nothing of it is known any more, and nothing of it is missed.
@@ -13,6 +13,18 @@ impl Indexing<'_> {
         self.execute("DELETE FROM components WHERE volume = ?1", [volume])?;
         self.forget_faults(volume)?;
         self.execute("DELETE FROM volumes WHERE number = ?1", [volume])?;
+        self.settle_after_loss()
+    }
+
+    /// Copies of chunks are damaged: nothing refers to them any more. The bytes stay where they are.
+    pub(in crate::store) fn forget_copies(&self, copies: &[ChunkPlace]) -> Result<()> {
+        for copy in copies {
+            let place = params![copy.volume, copy.offset as i64];
+            self.execute("DELETE FROM chunks WHERE volume = ?1 AND offset = ?2", place)?;
+            let (volume, offset) = (copy.volume, copy.offset);
+            let length = copy.length + copy.footer_length;
+            self.fault(&Fault { volume, offset, length, kind: FaultKind::Damaged })?;
+        }
         self.settle_after_loss()
     }
 

@@ -78,7 +78,7 @@ pub(super) fn failed(doing: &str, cause: rusqlite::Error) -> Error {
     };
     let error = Error::new(kind, doing).because(cause);
     match kind {
-        ErrorKind::Damaged => error.way_out("run `mover media scan`: the volumes are enough"),
+        ErrorKind::Damaged => error.way_out("run `mover catalog rebuild`: the volumes are enough"),
         _ => error,
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn failed(doing: &str, cause: rusqlite::Error) -> Error {
 fn unreadable(cause: format::Error) -> Error {
     Error::new(ErrorKind::Damaged, "reading the catalog")
         .because(cause)
-        .way_out("run `mover media scan`: the volumes are enough")
+        .way_out("run `mover catalog rebuild`: the volumes are enough")
 }
 
 /// A chunk's address in columns; `archive` is interned.

@@ -76,6 +76,7 @@ pub(in crate::store) fn faults(connection: &Connection) -> Result<Vec<Fault>> {
             3 => FaultKind::Cut,
             4 => FaultKind::Missing,
             5 => FaultKind::Unacknowledged,
+            6 => FaultKind::Unreadable,
             _ => FaultKind::Damaged,
         };
         let (offset, length) = (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64);

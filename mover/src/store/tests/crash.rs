@@ -128,6 +128,27 @@ fn a_full_disk_at_any_operation_is_named_and_loses_nothing() {
     }
 }
 
+/// A disk that fails a sync has taken what it could not write for clean: whoever comes later can
+/// read it, syncs without an error, and must not believe it.
+#[test]
+fn what_a_failed_sync_gave_up_is_never_acknowledged_by_a_later_one() {
+    let mut failed = 0;
+    for operation in operations() {
+        let (rig, log, error) = doomed(|storage| storage.fail_sync_at(operation));
+        // Behind the last sync nothing fails.
+        let Some(error) = error else { continue };
+        failed += 1;
+        assert!(error.to_string().contains("syncing"), "{error}");
+        let later = rig.archive(5);
+        claims_only_what_is_durable(&rig);
+        for log in [&log, &later] {
+            let crashed = rig.with_volumes(rig.storage.crash(operation));
+            survives(&crashed, log, &format!("a sync that fails at operation {operation}"));
+        }
+    }
+    assert!(failed > 10, "{failed} syncs failed");
+}
+
 #[test]
 fn a_writer_refuses_everything_after_a_failed_write() {
     let rig = Rig::new();

@@ -86,6 +86,35 @@ fn a_bit_that_turns_anywhere_is_named_and_hurts_one_chunk_at_most() {
     }
 }
 
+/// The disk refuses a sector: what is in it is named, and what lies behind it is checked and read.
+#[test]
+fn a_bad_sector_costs_what_is_in_it_and_hides_nothing_behind_it() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let store = rig.store();
+    for volume in store.volumes().unwrap() {
+        let chunks = store.volume_chunks(volume.number).unwrap();
+        for Place { offset, prefix, .. } in frames(&rig.storage, volume_count(&store))
+            .into_iter()
+            .filter(|it| it.volume == volume.number)
+        {
+            let hurt = rig.with_volumes(rig.storage.kill());
+            let store = hurt.store();
+            // The label is read when a store is opened; this sector goes bad later.
+            let end = offset + prefix.frame_length();
+            hurt.storage.spoil(&volume_file(volume.number), end - 8..end);
+            let faults = store.check_volume(&volume).unwrap();
+            let hit = |at: u64, length: u64| at < end && end - 8 < at + length;
+            let named: Vec<bool> = faults.iter().map(|it| hit(it.offset, it.length)).collect();
+            assert_eq!(named, [true], "{:?} at {offset:#x}: {faults:?}", prefix.kind);
+            assert_eq!(faults[0].kind, FaultKind::Unreadable);
+            let is_hit = chunks.iter().filter(|it| hit(it.offset, it.length)).count();
+            let lost = log.appended.iter().filter(|(chunk, _)| store.read_chunk(chunk).is_err());
+            assert_eq!(lost.count(), is_hit, "{:?} at {offset:#x}", prefix.kind);
+        }
+    }
+}
+
 #[test]
 fn a_single_damaged_label_is_told_and_the_store_stays_readable() {
     let rig = Rig::new();

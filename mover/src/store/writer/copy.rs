@@ -1,5 +1,5 @@
-//! Copies what is stored to another pool, or to another volume, as it is: nothing is decoded, so
-//! that no key is needed.
+//! Copies what is stored to another pool, to another volume, or from another copy of the store, as
+//! it is: nothing is decoded, so that no key is needed.
 
 use format::{
     ArchiveId, ChunkHeader, ChunkId, Component, Context, ContextPlace, FrameKind, Options,
@@ -9,6 +9,7 @@ use format::{
 use super::StoreWriter;
 use super::begun::{BegunSession, Subject};
 use super::piece::Piece;
+use crate::store::Store;
 use crate::store::change::Change;
 use crate::store::record::ChunkPlace;
 use crate::{Error, ErrorKind, Result};
@@ -27,7 +28,7 @@ impl StoreWriter {
         let pending = self.store.overlay.read().expect("no holder panics").has_chunk(chunk, pool);
         match pending || copies.iter().any(is_there) {
             true => Ok(0),
-            false => self.write_copy(chunk, pool),
+            false => self.write_copy(&self.store(), chunk, pool),
         }
     }
 
@@ -35,16 +36,33 @@ impl StoreWriter {
     pub fn move_chunk(&mut self, chunk: &ChunkId, pool: &str) -> Result<u64> {
         self.healthy()?;
         let pool = self.store.shelf.pool(pool)?;
-        self.write_copy(chunk, pool)
+        self.write_copy(&self.store(), chunk, pool)
+    }
+
+    /// Takes a chunk over from another copy of this store, and gives the bytes that were written.
+    pub fn take_chunk(&mut self, from: &Store, chunk: &ChunkId, pool: &str) -> Result<u64> {
+        self.healthy()?;
+        let pool = self.store.shelf.pool(pool)?;
+        self.write_copy(from, chunk, pool)
     }
 
     /// Tells a pool of an archive's end, so that it can be read without the others.
     pub fn copy_archive_end(&mut self, archive: &ArchiveId, pool: &str) -> Result<()> {
+        self.take_archive_end(&self.store(), archive, pool)
+    }
+
+    /// Takes an archive's end over from another copy of this store.
+    pub fn take_archive_end(
+        &mut self,
+        from: &Store,
+        archive: &ArchiveId,
+        pool: &str,
+    ) -> Result<()> {
         self.healthy()?;
         let pool = self.store.shelf.pool(pool)?;
-        let record = self.store.archive(archive)?;
+        let record = from.archive(archive)?;
         let Some(footer) = record.footer else { return Ok(()) };
-        self.begin_copies(footer.session, archive)?;
+        self.begin_copies(from, footer.session, archive)?;
         self.settle_before_end(&[pool])?;
         let (mut body, mut lists) = (Vec::new(), Vec::new());
         footer.encode(&mut body, &mut lists);
@@ -56,16 +74,16 @@ impl StoreWriter {
         self.put(Some(footer.session), subject, &[pool], vec![piece(), piece()]).map(drop)
     }
 
-    fn write_copy(&mut self, chunk: &ChunkId, pool: usize) -> Result<u64> {
-        let stored = self.store.read_chunk(chunk)?;
-        let mut footer = self.store.chunk_footer(chunk)?;
+    fn write_copy(&mut self, from: &Store, chunk: &ChunkId, pool: usize) -> Result<u64> {
+        let stored = from.read_chunk(chunk)?;
+        let mut footer = from.chunk_footer(chunk)?;
         let name = self.store.shelf.name(pool).to_owned();
         let context = sent_to(&stored.context, &name);
         // Where it lies is nothing that a cipher binds; see SPEC 7.
         footer.context = footer.context.is_some().then(|| context.clone());
         let chain = context.chain.clone();
         let header = ChunkHeader { context: ContextPlace::Here(context), ..stored.header };
-        self.begin_copies(header.session, &chunk.archive)?;
+        self.begin_copies(from, header.session, &chunk.archive)?;
         let (mut body, mut footer_body, mut tables) = (Vec::new(), Vec::new(), Vec::new());
         header.encode(&mut body);
         footer.encode(&mut footer_body, &mut tables);
@@ -85,12 +103,17 @@ impl StoreWriter {
     }
 
     /// Holds the headers of a session ready that was written long ago.
-    fn begin_copies(&mut self, session: SessionId, archive: &ArchiveId) -> Result<()> {
+    fn begin_copies(
+        &mut self,
+        from: &Store,
+        session: SessionId,
+        archive: &ArchiveId,
+    ) -> Result<()> {
         if self.session_mut(&session).is_err() {
             if self.sessions.len() >= SESSION_COUNT_MAX {
                 self.sessions.remove(0);
             }
-            let header = self.store.session(&session)?;
+            let header = from.session(&session)?;
             let mut components = Vec::new();
             for entry in &header.components {
                 let component = Component {
@@ -98,7 +121,7 @@ impl StoreWriter {
                     name: entry.name.clone(),
                     version: entry.version.clone(),
                 };
-                components.push((component, self.store.component(&entry.digest)?));
+                components.push((component, from.component(&entry.digest)?));
             }
             let borrowed: Vec<_> = components
                 .iter()
@@ -107,7 +130,7 @@ impl StoreWriter {
             self.sessions.push(BegunSession::new(&header, &borrowed));
         }
         if self.session_mut(&session)?.archive(archive).is_none() {
-            let record = self.store.archive(archive)?;
+            let record = from.archive(archive)?;
             if record.header_lost {
                 let message = format!("no header of archive {archive} is readable");
                 return Err(Error::new(ErrorKind::Damaged, message));

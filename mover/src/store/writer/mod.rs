@@ -9,6 +9,7 @@ mod append;
 mod commit;
 mod copy;
 mod remove;
+mod mend;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -32,6 +32,11 @@ impl StoreWriter {
     /// Refused where a chunk lies on it alone that somebody needs. A crash on the way leaves the
     /// volume as it was, or gone.
     pub fn remove_volume(&mut self, volume: u32) -> Result<()> {
+        self.take_out(volume, false)
+    }
+
+    /// The same for a volume that may refuse to be read. See [`StoreWriter::remove_damaged_volume`].
+    pub(super) fn take_out(&mut self, volume: u32, is_damaged: bool) -> Result<()> {
         self.healthy()?;
         if let Some(place) = self.only_here(volume)?.first() {
             let file = volume_file(volume);
@@ -42,16 +47,9 @@ impl StoreWriter {
         let pool = self.store.shelf.pool_of(volume).ok_or_else(|| {
             Error::new(ErrorKind::Missing, format!("no pool holds {}", volume_file(volume)))
         })?;
-        for place in self.pools[pool].lanes.clone() {
-            let lane = &mut self.lanes[place];
-            if lane.volume.as_ref().is_some_and(|open| open.number == volume) {
-                self.close_volume(place)?;
-            } else if lane.next.is_some_and(|(number, _)| number == volume) {
-                lane.next = None;
-            }
-        }
+        self.write_elsewhere(volume, pool)?;
         if pool == HOME {
-            self.repeat_ends(volume)?;
+            self.repeat_ends(volume, is_damaged)?;
         }
         self.commit()?;
         let indexing = self.catalog.begin()?;
@@ -63,8 +61,22 @@ impl StoreWriter {
         storage.sync()
     }
 
-    /// Writes once more what a volume of the home pool says of whole archives and sessions.
-    fn repeat_ends(&mut self, volume: u32) -> Result<()> {
+    /// Nothing more is written to a volume.
+    pub(super) fn write_elsewhere(&mut self, volume: u32, pool: usize) -> Result<()> {
+        for place in self.pools[pool].lanes.clone() {
+            let lane = &mut self.lanes[place];
+            if lane.volume.as_ref().is_some_and(|open| open.number == volume) {
+                self.close_volume(place)?;
+            } else if lane.next.is_some_and(|(number, _)| number == volume) {
+                lane.next = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes once more what a volume of the home pool says of whole archives and sessions; of one
+    /// that is damaged, up to where it cannot be read.
+    fn repeat_ends(&mut self, volume: u32, is_damaged: bool) -> Result<()> {
         let dropped: Vec<_> = self.store.archives()?;
         let is_shown = |archive: &format::ArchiveId| {
             let record = dropped.iter().find(|record| record.header.archive == *archive);
@@ -72,7 +84,13 @@ impl StoreWriter {
         };
         let mut scan = Scan::new(self.store.shelf.reader(volume)?, 0, Payloads::Skip)?;
         let mut kept: Vec<(FrameKind, Vec<u8>, Vec<u8>)> = Vec::new();
-        while let Some(step) = scan.next()? {
+        loop {
+            let step = match scan.next() {
+                Ok(Some(step)) => step,
+                Ok(None) => break,
+                Err(error) if is_damaged && error.kind() == ErrorKind::Io => break,
+                Err(error) => return Err(error),
+            };
             let Scanned::Frame { frame, .. } = step else { continue };
             let is_kept = match frame.prefix.kind {
                 FrameKind::ArchiveFooter => {

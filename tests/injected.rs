@@ -1,0 +1,220 @@
+//! The kernel fails: errors that strace puts in the place of system calls of the real binary, on
+//! the files of its store.
+//!
+//! Each command is run with one call in it failing, the first, the second and so on. It ends with a
+//! defined exit code and names the file and the error; what was acknowledged stays, and the same
+//! command run again comes to its end.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::kit::machine::Done;
+use crate::kit::{Machine, args, assert_same, is_long, tool, tree};
+use crate::media::policy;
+
+/// What a system call answers instead of doing anything, and what people are told.
+const ERRORS: [(&str, &str); 3] = [
+    ("EIO", "Input/output error"),
+    ("ENOSPC", "No space left on device"),
+    ("EDQUOT", "Disk quota exceeded"),
+];
+const WRITING: [&str; 4] = ["pwrite64", "fdatasync", "fsync", "ftruncate"];
+const POOLS: &str = "[pools.second]\nkind = \"disk\"\npath = \"second\"\nvolume-size = \"1M\"\n\
+                     [[rules]]\nname = \"all\"\npools = [\"second\"]\n";
+
+struct Scene {
+    machine: Machine,
+    store: PathBuf,
+    source: PathBuf,
+    policy: PathBuf,
+}
+
+impl Scene {
+    /// A store with an archive, and a source that has changed since.
+    fn new() -> Scene {
+        drop(tool("strace", "strace"));
+        let (machine, store) = Machine::with_open_store();
+        let source = machine.path("source");
+        tree::random_file(&source.join("one"), 1, 1_500_000);
+        let policy = policy(&machine, POOLS);
+        tree::settle();
+        machine.ok(args!["archive", "--policy", policy, "--name", "first"]);
+        tree::random_file(&source.join("two"), 2, 2_500_000);
+        tree::settle();
+        Scene { machine, store, source, policy }
+    }
+
+    fn archive(&self) -> Vec<OsString> {
+        args!["archive", "--policy", self.policy, "--name", "second"]
+    }
+
+    /// Runs a command whose `when`th call of a kind on one of `files` is answered with an error;
+    /// none where it makes fewer such calls.
+    fn run(
+        &self,
+        call: &str,
+        (error, when): (&str, u32),
+        files: &[PathBuf],
+        command: Vec<OsString>,
+    ) -> Option<Done> {
+        let log = self.machine.path("strace.log");
+        let mut prefix = args!["strace", "-f", "-qq", "-o", log];
+        prefix.extend(args!["-e", format!("trace={call}")]);
+        prefix.extend(args!["-e", format!("inject={call}:error={error}:when={when}")]);
+        for file in files {
+            prefix.extend(args!["-P", file]);
+        }
+        let done = self.machine.run_under(&prefix, command);
+        let text = fs::read_to_string(&log).expect("strace wrote down what it did");
+        text.contains("(INJECTED)").then_some(done)
+    }
+
+    /// The volumes that there are, and those that will be made next.
+    fn volumes(&self) -> Vec<PathBuf> {
+        let second = self.machine.path("second");
+        let name = |number: u32| format!("{number:08}.volume");
+        let home = (1..4).map(|number| self.store.join("volumes").join(name(number)));
+        home.chain((2..12).map(|number| second.join(name(number)))).collect()
+    }
+
+    /// Whatever happened, the first archive is there, and the second can be made.
+    fn is_whole(&self, what: &str) {
+        let into = self.machine.path("first");
+        let first = self.machine.run(args!["restore", self.store, "first", "--into", into]);
+        assert_eq!(first.code, 0, "{what}: {first:?}");
+        let read = |path: &Path| fs::read(path).expect("a file");
+        assert!(read(&self.source.join("one")) == read(&self.machine.path("first/one")), "{what}");
+        fs::remove_dir_all(self.machine.path("first")).expect("it was restored");
+        let again = self.machine.run(self.archive());
+        assert_eq!(again.code, 0, "{what}: {again:?}");
+        assert_same(&self.source, &self.machine.restore(&self.store, "second", "back"));
+        let verified = self.machine.run(args!["verify", self.store, "--read"]);
+        assert_eq!(verified.code, 0, "{what}: {verified:?}");
+    }
+}
+
+fn times() -> Vec<u32> {
+    if is_long() { (1..20).collect() } else { vec![1, 2, 4] }
+}
+
+#[test]
+fn a_write_or_sync_that_fails_is_named_and_loses_nothing() {
+    let mut injected = 0;
+    for call in WRITING {
+        for (error, text) in ERRORS {
+            for when in times() {
+                let scene = Scene::new();
+                let what = format!("{call} answers {error} at {when}");
+                let command = scene.archive();
+                let Some(done) = scene.run(call, (error, when), &scene.volumes(), command) else {
+                    break;
+                };
+                injected += 1;
+                // One of several pools may be left behind; else it is a failure.
+                assert!(done.code == 2 || done.code == 1, "{what}: {done:?}");
+                done.assert_says(&[text, ".volume"]);
+                scene.is_whole(&what);
+            }
+        }
+    }
+    assert!(injected >= 15, "{injected} errors were injected");
+}
+
+/// A signal in between is nobody's business.
+#[test]
+fn a_call_that_is_interrupted_is_made_again() {
+    let mut injected = 0;
+    for call in ["pwrite64", "fdatasync", "pread64", "openat"] {
+        for when in [1, 3] {
+            let scene = Scene::new();
+            let what = format!("{call} is interrupted at {when}");
+            let command = scene.archive();
+            let Some(done) = scene.run(call, ("EINTR", when), &scene.volumes(), command) else {
+                continue;
+            };
+            injected += 1;
+            assert_eq!(done.code, 0, "{what}: {done:?}");
+            scene.is_whole(&what);
+        }
+    }
+    assert!(injected >= 4, "{injected} calls were interrupted");
+}
+
+/// What cannot be read of a volume costs what is in it, and is named; the volume is as it was.
+#[test]
+fn a_read_that_fails_is_named_and_the_rest_is_restored() {
+    let mut injected = 0;
+    for when in times() {
+        let scene = Scene::new();
+        let second: Vec<PathBuf> = scene.volumes().into_iter().skip(3).collect();
+        let into = scene.machine.path("hurt");
+        let command = args!["restore", scene.store, "first", "--into", into];
+        let what = format!("pread64 answers EIO at {when}");
+        let Some(done) = scene.run("pread64", ("EIO", when), &second, command) else { break };
+        injected += 1;
+        assert!(done.code == 1 || done.code == 2, "{what}: {done:?}");
+        done.assert_says(&["Input/output error", ".volume"]);
+        scene.is_whole(&what);
+    }
+    assert!(injected >= 2, "{injected} reads failed");
+}
+
+/// The catalog is a cache: what SQLite cannot write or read is made anew, or the command says so.
+#[test]
+fn a_catalog_that_cannot_be_written_loses_nothing() {
+    let mut injected = 0;
+    for call in ["pwrite64", "fdatasync", "ftruncate", "pread64"] {
+        for when in times() {
+            let scene = Scene::new();
+            let files = ["catalog.sqlite", "catalog.sqlite-wal"].map(|name| scene.store.join(name));
+            let what = format!("the catalog's {call} answers EIO at {when}");
+            let command = scene.archive();
+            let Some(done) = scene.run(call, ("EIO", when), &files, command) else { break };
+            injected += 1;
+            assert!([0, 1, 2].contains(&done.code), "{what}: {done:?}");
+            if done.code == 2 {
+                done.assert_says(&["catalog"]);
+            }
+            scene.is_whole(&what);
+        }
+    }
+    assert!(injected >= 4, "{injected} errors were injected");
+}
+
+/// A limit of the size of files is an error like any other, and no signal that kills.
+#[test]
+fn a_file_size_limit_is_named_and_loses_nothing() {
+    for limit in [300_000u32, 900_000] {
+        let scene = Scene::new();
+        let prefix = args!["prlimit", format!("--fsize={limit}")];
+        let done = scene.machine.run_under(&prefix, scene.archive());
+        assert_eq!(done.code, 2, "{limit}: {done:?}");
+        done.assert_says(&["File too large"]);
+        scene.is_whole(&format!("files of at most {limit} bytes"));
+    }
+}
+
+/// The target of a restore fails: the file is named, and the same command goes on.
+#[test]
+fn a_target_that_cannot_be_written_is_named_and_gone_on_with() {
+    for (call, error, text) in [
+        ("pwrite64", "EIO", "Input/output error"),
+        ("pwrite64", "ENOSPC", "No space left"),
+        ("utimensat", "EIO", "Input/output error"),
+    ] {
+        let scene = Scene::new();
+        let into = scene.machine.path("hurt");
+        let files = [into.clone(), into.join("one"), into.join("two")];
+        let restore = || args!["restore", scene.store, "first", "--into", into];
+        let Some(done) = scene.run(call, (error, 1), &files, restore()) else { continue };
+        assert!(done.code == 1 || done.code == 2, "{call} {error}: {done:?}");
+        done.assert_says(&[text]);
+        let mut again = restore();
+        again.extend(args!["--overwrite"]);
+        let done = scene.machine.run(again);
+        assert_eq!(done.code, 0, "{call} {error}: {done:?}");
+        let read = |path: PathBuf| fs::read(path).expect("a file");
+        assert!(read(scene.source.join("one")) == read(into.join("one")));
+    }
+}
