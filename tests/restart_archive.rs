@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::kit::{Machine, args, assert_same, tree};
+use crate::kit::{Machine, args, assert_same, machine, tree};
 
 /// A machine whose archive of a large file and a few small ones was killed in the large one.
 struct Interrupted {
@@ -154,6 +154,40 @@ fn a_store_that_lost_what_was_not_synced_is_gone_on_with_from_there() {
     file.set_len(length - (5 << 20)).expect("it can be cut");
     let report = it.finish();
     assert_eq!(report["resumed"], true);
+}
+
+/// Of two pools one loses what was not synced: the numbers of those chunks are used by none, and
+/// the archive does not claim to need them.
+#[test]
+fn what_one_of_two_pools_lost_is_not_needed_any_more() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    for number in 0..40 {
+        let name = ["odd", "even"][number % 2];
+        tree::random_file(&source.join(format!("{number:02}.{name}")), number as u64, 700_000);
+    }
+    let text = "[pools.second]\nkind = \"disk\"\npath = \"second/volumes\"\n\
+                [[rules]]\nname = \"odd\"\nwhen = { path = [\"*.odd\"] }\npools = [\"second\"]\n\
+                [[rules]]\nname = \"even\"\npools = [\"default\"]\n";
+    let file = crate::media::policy(&machine, text);
+    let archive = || args!["--json", "archive", "--policy", file];
+    let second = machine.path("second");
+    let mut child = machine.spawn([archive(), args!["--limit-rate", "12M"]].concat());
+    machine::until("both pools have chunks", || {
+        second.join("volumes").is_dir() && stored(&second) > 6 << 20 && stored(&store) > 9 << 20
+    });
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let volume = crate::kit::volume::volumes(&second).pop().expect("one");
+    let hurt = std::fs::OpenOptions::new().write(true).open(&volume).expect("it is there");
+    // Its components come first, 3 MB of them; behind those a chunk or two are left.
+    hurt.set_len(4_500_000).expect("it can be cut");
+    let done = machine.ok(archive());
+    assert_eq!(done.report()["resumed"], true);
+    assert_same(&source, &machine.restore(&store, "a", "back"));
+    machine.ok(args!["verify", store, "--read"]);
+    let copied = machine.json(args!["copy", store, "--all", "--to-pool", "second"]);
+    assert_eq!(copied.number("faults"), 0, "{copied:?}");
 }
 
 #[test]

@@ -39,6 +39,8 @@ mod keys;
 mod bad_input;
 // Entries that would leave the folder that they are restored into.
 mod escape;
+// Crafted stores: bombs, and lists that lie.
+mod bombs;
 // Disks that are full.
 mod full_disk;
 // An interrupted restore goes on.

@@ -206,17 +206,19 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         self.deduplicated_length
     }
 
-    /// Goes on with an archive behind chunk `number - 1`, as an earlier session left it; `needs`
-    /// are those of the entries that are complete.
+    /// Goes on with an archive as an earlier session left it. All chunks below `complete` are there,
+    /// and what comes has numbers from `number` on; of those between, some were lost, and they are
+    /// needed only where something refers to them. `needs` are those of the entries that are
+    /// complete.
     pub fn resume(
         &mut self,
-        number: u64,
+        (complete, number): (u64, u64),
         withheld: &[Withheld],
         open: Option<ResumedEntry>,
         needs: Needs,
     ) {
         self.needs = needs;
-        for number in 0..number {
+        for number in 0..complete {
             let (archive, stream) = (self.archive, self.stream);
             self.needs.insert(ChunkId { archive, stream, number });
         }

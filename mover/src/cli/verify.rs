@@ -88,7 +88,7 @@ fn repair(
         report.lost_entries = name_lost(&store, &lost, global, console, &watch)?;
     }
     tell(&report, console)?;
-    Ok(Outcome { faults: report.lost_chunks + report.volumes_left > 0, refused: false })
+    Ok(Outcome { faults: !report.is_well(), refused: false })
 }
 
 /// Which files are lost stands in what is encrypted. None without a key.
@@ -124,6 +124,7 @@ fn tell(report: &RepairReport, console: &Console) -> Result<()> {
         (report.volumes_removed, "damaged volumes were taken out"),
         (report.volumes_left, "damaged volumes stay"),
         (report.lost_chunks, "chunks are lost: no sound copy is left"),
+        (report.beyond_repair, "faults told above are mended by no copy"),
         (report.lost_entries.unwrap_or(0), "entries are not whole any more, each named above"),
     ] {
         if count > 0 {

@@ -3,6 +3,8 @@
 //! A prefix whose checksum agrees is trusted for its length, so that what lies inside a damaged
 //! payload is never taken for frames of this volume. Only where a prefix itself is damaged does
 //! the scan search for the magic. Memory is bounded by the largest frame.
+//!
+//! On a disk a bad sector is damage like any other: [`Scan::over_bad_sectors`] steps over it.
 
 use format::{Frame, FrameKind, MAGIC, Prefix, find_magic};
 
@@ -11,6 +13,10 @@ use crate::{Error, ErrorKind, Result};
 
 /// Bytes that are searched at a time.
 const WINDOW_SIZE: usize = 256 << 10;
+/// What a disk refuses, it refuses in pieces of this size.
+const SECTOR_SIZE: u64 = 4096;
+/// Sectors in a row that may be bad: where more are, it is the disk that is not there.
+const BAD_SECTORS_MAX: u32 = 256;
 
 /// What to do with the payloads of chunks and components, which are nearly all bytes of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub enum Scanned<'a> {
         offset: u64,
         /// How many.
         length: u64,
+        /// The medium refused to give some of them.
+        unreadable: bool,
     },
     /// Bytes that are no frame, with nothing valid behind them: the last step.
     Torn {
@@ -44,6 +52,8 @@ pub enum Scanned<'a> {
         offset: u64,
         /// How many.
         length: u64,
+        /// The medium refused to give some of them.
+        unreadable: bool,
     },
 }
 
@@ -54,6 +64,10 @@ pub struct Scan {
     at: u64,
     end: u64,
     buffer: Vec<u8>,
+    /// Bad sectors that may still follow without a good one between; none are stepped over.
+    patience: Option<u32>,
+    /// Some bytes of this step were refused.
+    unreadable: bool,
 }
 
 enum Probe {
@@ -63,13 +77,23 @@ enum Probe {
     /// A frame that goes on behind the end.
     Cut,
     Nothing,
+    /// The medium refuses even the prefix.
+    Unreadable,
 }
 
 impl Scan {
     /// `from` has to be where a frame begins.
     pub fn new(reader: VolumeReader, from: u64, payloads: Payloads) -> Result<Scan> {
         let end = reader.length()?;
-        Ok(Scan { reader, payloads, at: from.min(end), end, buffer: Vec::new() })
+        let (buffer, patience, unreadable) = (Vec::new(), None, false);
+        Ok(Scan { reader, payloads, at: from.min(end), end, buffer, patience, unreadable })
+    }
+
+    /// Takes what the medium refuses to give for damage, and goes on behind it. For disks alone:
+    /// elsewhere a failed read says nothing about the next one.
+    pub fn over_bad_sectors(mut self) -> Scan {
+        self.patience = Some(BAD_SECTORS_MAX);
+        self
     }
 
     /// Where the walk ends.
@@ -83,11 +107,13 @@ impl Scan {
     pub fn next(&mut self) -> Result<Option<Scanned<'_>>> {
         let offset = self.at;
         let mut at = offset;
+        self.unreadable = false;
         while at < self.end {
             match self.probe(at)? {
                 Probe::Valid(_) if at > offset => {
                     self.at = at;
-                    return Ok(Some(Scanned::Damage { offset, length: at - offset }));
+                    let (length, unreadable) = (at - offset, self.unreadable);
+                    return Ok(Some(Scanned::Damage { offset, length, unreadable }));
                 }
                 Probe::Valid(prefix) => {
                     self.at = offset + prefix.frame_length();
@@ -100,17 +126,19 @@ impl Scan {
                 Probe::Damaged(length) => at += length,
                 Probe::Cut => at = self.end,
                 Probe::Nothing => at = self.find(at + 1)?,
+                Probe::Unreadable => at = self.find(next_sector(at))?,
             }
         }
         self.at = self.end;
-        let length = self.end - offset;
-        Ok((length > 0).then_some(Scanned::Torn { offset, length }))
+        let (length, unreadable) = (self.end - offset, self.unreadable);
+        Ok((length > 0).then_some(Scanned::Torn { offset, length, unreadable }))
     }
 
     /// Looks at `at` for a frame, whose body and payload it leaves in the buffer.
     fn probe(&mut self, at: u64) -> Result<Probe> {
         let mut bytes = [0; Prefix::LEN];
-        let have = self.reader.read_at(at, &mut bytes)?;
+        let have = self.reader.read_at(at, &mut bytes);
+        let Some(have) = self.or_refused(have)? else { return Ok(Probe::Unreadable) };
         let prefix = match Prefix::decode(&bytes[..have]) {
             Ok(prefix) => prefix,
             Err(cause @ format::Error::Version { .. }) => {
@@ -129,7 +157,9 @@ impl Scan {
             false => length - Prefix::LEN as u64,
         };
         self.buffer.resize(usize::try_from(wanted).expect("bounded by limits"), 0);
-        if self.reader.read_at(at + Prefix::LEN as u64, &mut self.buffer)? < self.buffer.len() {
+        let have = self.reader.read_at(at + Prefix::LEN as u64, &mut self.buffer);
+        let Some(have) = self.or_refused(have)? else { return Ok(Probe::Damaged(length)) };
+        if have < self.buffer.len() {
             let message = format!("{} shrinks while it is read", self.reader.path().display());
             return Err(Error::new(ErrorKind::Io, message));
         }
@@ -140,12 +170,24 @@ impl Scan {
     }
 
     /// Where the next magic is, at or after `at`; the end where there is none.
-    fn find(&self, mut at: u64) -> Result<u64> {
+    fn find(&mut self, mut at: u64) -> Result<u64> {
         let mut window = vec![0; WINDOW_SIZE];
+        let mut size = WINDOW_SIZE;
         while at < self.end {
             let left = usize::try_from(self.end - at).unwrap_or(usize::MAX);
-            let wanted = left.min(WINDOW_SIZE);
-            let have = self.reader.read_at(at, &mut window[..wanted])?;
+            let wanted = left.min(size);
+            let have = self.reader.read_at(at, &mut window[..wanted]);
+            let Some(have) = self.or_refused(have)? else {
+                let to_boundary = next_sector(at) - at;
+                if wanted as u64 <= to_boundary {
+                    at += to_boundary;
+                } else {
+                    // From here on sector by sector: a search is short, or all is lost anyway.
+                    size = usize::try_from(to_boundary).expect("a sector is small");
+                }
+                continue;
+            };
+            size = size.max(SECTOR_SIZE as usize);
             match find_magic(&window[..have]) {
                 Some(found) if found + MAGIC.len() <= have => return Ok(at + found as u64),
                 // The beginning of a magic at the window's end: look at it again, whole.
@@ -158,4 +200,25 @@ impl Scan {
         }
         Ok(self.end)
     }
+
+    /// What was read; none where the medium refused it and that is to be stepped over.
+    fn or_refused(&mut self, read: Result<usize>) -> Result<Option<usize>> {
+        match (read, self.patience) {
+            (Ok(have), patience) => {
+                self.patience = patience.map(|_| BAD_SECTORS_MAX);
+                Ok(Some(have))
+            }
+            (Err(error), Some(left)) if error.kind() == ErrorKind::Io && left > 0 => {
+                self.patience = Some(left - 1);
+                self.unreadable = true;
+                Ok(None)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+}
+
+/// The first byte of the next sector.
+fn next_sector(at: u64) -> u64 {
+    (at / SECTOR_SIZE + 1) * SECTOR_SIZE
 }

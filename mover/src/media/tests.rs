@@ -38,8 +38,8 @@ fn scan(storage: &dyn Storage, from: u64, payloads: Payloads) -> String {
                 assert_eq!(frame.payload.is_empty(), payloads == Payloads::Skip);
                 format!("F{}", frame.body[0])
             }
-            Scanned::Damage { offset, length } => format!("D{offset}+{length}"),
-            Scanned::Torn { offset, length } => format!("T{offset}+{length}"),
+            Scanned::Damage { offset, length, .. } => format!("D{offset}+{length}"),
+            Scanned::Torn { offset, length, .. } => format!("T{offset}+{length}"),
         });
     }
     steps.join(" ")
@@ -104,7 +104,7 @@ fn frames_inside_a_damaged_payload_are_not_taken_for_frames_of_the_volume() {
     let mut scan = Scan::new(reader, 0, Payloads::Check).unwrap();
     let length = 40 + LENGTH;
     let step = scan.next().unwrap();
-    assert!(matches!(step, Some(Scanned::Damage { offset: 0, length: it }) if it == length));
+    assert!(matches!(step, Some(Scanned::Damage { offset: 0, length: it, .. }) if it == length));
     assert!(
         matches!(scan.next().unwrap(), Some(Scanned::Frame { offset, .. }) if offset == length)
     );
@@ -126,7 +126,7 @@ fn a_large_gap_is_searched_window_by_window() {
         let mut scan = Scan::new(reader, 0, Payloads::Check).unwrap();
         let step = scan.next().unwrap();
         assert!(
-            matches!(step, Some(Scanned::Damage { offset: 0, length }) if length == gap as u64)
+            matches!(step, Some(Scanned::Damage { offset: 0, length, .. }) if length == gap as u64)
         );
         assert!(matches!(scan.next().unwrap(), Some(Scanned::Frame { .. })));
         assert!(scan.next().unwrap().is_none());

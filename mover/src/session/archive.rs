@@ -544,7 +544,7 @@ impl Run<'_> {
             Some(resumed) => {
                 let open = resumed.open.as_ref().map(OpenEntry::to_packer);
                 parts.packer.resume(
-                    first,
+                    (resumed.arrived, first),
                     &resumed.withheld,
                     open,
                     std::mem::take(&mut resumed.needs),

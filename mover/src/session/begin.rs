@@ -29,6 +29,8 @@ pub(super) struct Beginning {
 
 /// What an earlier session has done.
 pub(super) struct Continued {
+    /// All chunks with lower numbers are there.
+    pub(super) arrived: u64,
     pub(super) counts: super::journal::Counts,
     pub(super) open: Option<OpenEntry>,
     pub(super) withheld: Vec<format::Withheld>,
@@ -114,6 +116,7 @@ impl JournalPlace<'_> {
             first,
             index_arrived,
             resumed: Some(Continued {
+                arrived,
                 counts: resumed.counts,
                 open: resumed.open,
                 withheld: resumed.withheld,

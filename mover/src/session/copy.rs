@@ -118,7 +118,8 @@ impl Run<'_> {
     fn all(&mut self, source: &CopySource) -> Result<()> {
         match source {
             CopySource::Archives(archives) => {
-                let chunks: Vec<ChunkId> = Needed::by(archives).chunks().collect();
+                let stored = self.writer.store().chunk_count()?;
+                let chunks: Vec<ChunkId> = Needed::by(archives).chunks(stored)?.collect();
                 self.chunks(&chunks)?;
                 self.ends(archives.iter().map(|record| record.header.archive))
             }

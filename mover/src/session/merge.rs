@@ -75,8 +75,9 @@ impl Merge<'_> {
         let store = self.writer.store();
         let here = store.archives()?;
         let (mut taken, mut lost_here) = (Vec::new(), BTreeSet::new());
+        let stored = store.chunk_count()? + self.from.chunk_count()?;
         for record in here.iter().filter(|record| record.dropped.is_none()) {
-            lost_here.extend(self.lacking(Needed::by([record]).chunks())?);
+            lost_here.extend(self.lacking(Needed::by([record]).chunks(stored)?)?);
         }
         for record in self.from.archives()? {
             if record.footer.is_none() || record.dropped.is_some() {
@@ -98,11 +99,12 @@ impl Merge<'_> {
             }
         }
         let needed = Needed::by(&taken);
-        let mut chunks: BTreeSet<ChunkId> = self.lacking(needed.chunks())?.into_iter().collect();
+        let mut chunks: BTreeSet<ChunkId> =
+            self.lacking(needed.chunks(stored)?)?.into_iter().collect();
         chunks.extend(&lost_here);
         self.chunks(&chunks, &lost_here)?;
         for record in &taken {
-            self.end(record)?;
+            self.end(record, stored)?;
         }
         Ok(())
     }
@@ -185,9 +187,9 @@ impl Merge<'_> {
     }
 
     /// An archive is shown here only when all that it needs has arrived.
-    fn end(&mut self, record: &ArchiveRecord) -> Result<()> {
+    fn end(&mut self, record: &ArchiveRecord, stored: u64) -> Result<()> {
         let (archive, name): (&ArchiveId, _) = (&record.header.archive, &record.header.name);
-        let lacking = self.lacking(Needed::by([record]).chunks())?;
+        let lacking = self.lacking(Needed::by([record]).chunks(stored)?)?;
         if let Some(first) = lacking.first() {
             let count = lacking.len();
             self.fault(&Error::new(

@@ -43,8 +43,17 @@ pub struct RepairReport {
     pub lost_chunks: u64,
     /// Entries that are not whole any more; each was named. None where no key was at hand.
     pub lost_entries: Option<u64>,
+    /// Faults of the check that no copy mends.
+    pub beyond_repair: u64,
     /// Wall time.
     pub seconds: f64,
+}
+
+impl RepairReport {
+    /// Nothing is wrong any more.
+    pub fn is_well(&self) -> bool {
+        self.volumes_left + self.lost_chunks + self.beyond_repair == 0
+    }
 }
 
 /// Repairs; gives the report, and the chunks that are lost.
@@ -70,6 +79,7 @@ pub fn repair(
     }
     let Repair { mut report, lost, .. } = repair;
     report.lost_chunks = lost.len() as u64;
+    report.beyond_repair = damage.beyond_repair;
     report.seconds = seconds(ambient.clock.elapsed().saturating_sub(began));
     Ok((report, lost))
 }

@@ -35,6 +35,8 @@ pub struct Damage {
     pub volumes: BTreeSet<u32>,
     /// Chunks that some archive needs and that lie nowhere.
     pub missing: BTreeSet<ChunkId>,
+    /// Faults that no copy of anything mends: lists that lie, chunks that do not decode.
+    pub beyond_repair: u64,
 }
 
 impl Damage {
@@ -102,6 +104,11 @@ impl Verifier<'_> {
         self.watch.observer.fault(b"", error);
     }
 
+    fn beyond_repair(&mut self, error: &Error) {
+        self.damage.beyond_repair += 1;
+        self.fault(error);
+    }
+
     /// The chunks to check, in the order of volumes; those that are needed and missing are told.
     fn places(&mut self, archives: &[ArchiveRecord]) -> Result<Vec<ChunkPlace>> {
         let mut places = Vec::new();
@@ -124,7 +131,7 @@ impl Verifier<'_> {
                     "archive {name} needs {needed} chunks and an index of {indexed}, and the store \
                      has {stored}"
                 );
-                self.fault(&Error::new(ErrorKind::Missing, message));
+                self.beyond_repair(&Error::new(ErrorKind::Missing, message));
                 continue;
             }
             let pages = footer.index_page_count + footer.index_root_count;
@@ -249,7 +256,7 @@ impl Verifier<'_> {
                 }
                 // Without the key nothing else can be decoded either.
                 Err(error) if error.kind() == ErrorKind::Key => return Err(error),
-                Err(error) => self.fault(&error),
+                Err(error) => self.beyond_repair(&error),
             }
         }
         Ok(shapes)

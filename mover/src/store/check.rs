@@ -2,58 +2,28 @@
 
 use super::open::Store;
 use super::record::{Fault, FaultKind, VolumeRecord};
+use crate::Result;
 use crate::media::{Payloads, Scan, Scanned};
-use crate::{ErrorKind, Result};
 
 impl Store {
-    /// Reads all of a volume that the catalog knows, and gives what is damaged in it.
+    /// Reads all of a volume that the catalog knows, and gives what is damaged in it. One bad
+    /// sector of a disk does not hide what lies behind it.
     pub fn check_volume(&self, volume: &VolumeRecord) -> Result<Vec<Fault>> {
         let mut scan = Scan::new(self.reader(volume.number)?, 0, Payloads::Check)?;
-        let (mut faults, mut at) = (Vec::new(), 0);
-        loop {
-            let (offset, length) = match scan.next() {
-                Ok(None) => return Ok(faults),
-                Ok(Some(Scanned::Frame { offset, frame })) => {
-                    at = offset + frame.prefix.frame_length();
-                    continue;
-                }
-                Ok(Some(Scanned::Damage { offset, length } | Scanned::Torn { offset, length })) => {
-                    at = offset + length;
-                    (offset, length)
-                }
-                Err(error) if error.kind() == ErrorKind::Io => {
-                    faults.extend(self.unreadable(volume, at)?);
-                    return Ok(faults);
-                }
-                Err(error) => return Err(error),
+        if self.shelf.is_at_hand(volume.number) {
+            scan = scan.over_bad_sectors();
+        }
+        let mut faults = Vec::new();
+        while let Some(step) = scan.next()? {
+            let (offset, length, unreadable) = match step {
+                Scanned::Frame { .. } => continue,
+                Scanned::Damage { offset, length, unreadable }
+                | Scanned::Torn { offset, length, unreadable } => (offset, length, unreadable),
             };
             // Behind what is indexed a writer may be at work.
             if offset < volume.indexed_length {
-                let kind = FaultKind::Damaged;
+                let kind = if unreadable { FaultKind::Unreadable } else { FaultKind::Damaged };
                 faults.push(Fault { volume: volume.number, offset, length, kind });
-            }
-        }
-    }
-
-    /// Asks for each chunk behind a place at which the medium failed: one bad sector must not hide
-    /// what is behind it. Where the sector is in no chunk, what lies before the next one is named.
-    fn unreadable(&self, volume: &VolumeRecord, from: u64) -> Result<Vec<Fault>> {
-        let fault = |offset, length| Fault {
-            volume: volume.number,
-            offset,
-            length,
-            kind: FaultKind::Unreadable,
-        };
-        let mut places = self.volume_chunks(volume.number)?;
-        places.retain(|place| place.offset >= from);
-        let behind = places.first().map_or(volume.indexed_length, |place| place.offset);
-        let mut faults = Vec::new();
-        if behind > from {
-            faults.push(fault(from, behind - from));
-        }
-        for place in places {
-            if self.verify_copy(&place).is_err() {
-                faults.push(fault(place.offset, place.length + place.footer_length));
             }
         }
         Ok(faults)

@@ -65,15 +65,18 @@ const QUESTIONS: &[(&str, &str)] = &[
             'complete with faults' WHEN 2 THEN 'failed' ELSE 'without an end' END
             || char(10) || hex(header) || coalesce(ended_seconds, '')
             || '.' || coalesce(ended_nanoseconds, '')
-         FROM DB.sessions WHERE header IS NOT NULL",
+         FROM DB.sessions WHERE header IS NOT NULL
+            AND (status IS NOT NULL OR id IN (SELECT session FROM DB.chunks))",
     ),
-    // Of one that was dropped nothing else is kept.
+    // Of one that was dropped nothing else is kept. Which of the sessions that wrote to it is named
+    // in its first header, behind the 32 digits of its id, changes when volumes are emptied.
     (
         "archive",
         "SELECT lower(hex(archive)), CASE WHEN dropped_seconds IS NOT NULL THEN 'dropped'
-            WHEN footer IS NULL THEN 'unfinished' || char(10) || coalesce(hex(header), '')
-            ELSE 'finished' || char(10) || coalesce(hex(header), '') || ' ' || hex(footer)
-                || ' ' || hex(footer_lists) END
+            WHEN footer IS NULL THEN 'unfinished' || char(10)
+                || coalesce(substr(hex(header), 65), '')
+            ELSE 'finished' || char(10) || coalesce(substr(hex(header), 65), '')
+                || ' ' || hex(footer) || ' ' || hex(footer_lists) END
          FROM DB.archives
          WHERE header IS NOT NULL OR footer IS NOT NULL OR dropped_seconds IS NOT NULL",
     ),

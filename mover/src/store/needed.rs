@@ -4,7 +4,7 @@ use format::{ArchiveId, ChunkId, ChunkRange, StreamNumber};
 
 use super::open::Store;
 use super::record::ArchiveRecord;
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
 
 /// Sorts ranges, each a first and a last, and makes one of those of the same stream that overlap:
 /// so a search finds the only one that can hold a key.
@@ -28,6 +28,9 @@ pub(super) fn is_within<K: Ord>(ranges: &[(K, K)], key: &K) -> bool {
     let behind = ranges.partition_point(|(first, _)| first <= key);
     behind.checked_sub(1).is_some_and(|at| *key <= ranges[at].1)
 }
+
+/// Chunks that may have been lost, beyond those that are stored: more are a lie.
+const LOST_MAX: u64 = 1 << 20;
 
 /// Ranges of chunks, ascending and apart.
 #[derive(Debug, Default)]
@@ -64,11 +67,22 @@ impl Needed {
     }
 
     /// All chunks, one by one; of unfinished archives none, since nobody knows how many there are.
-    pub fn chunks(&self) -> impl Iterator<Item = ChunkId> {
+    ///
+    /// Refused where they are far more than the `stored` chunks that there are: the lists of an
+    /// archive's footer are not authenticated (SPEC 4.5), and must not make anybody work for ever.
+    pub fn chunks(&self, stored: u64) -> Result<impl Iterator<Item = ChunkId>> {
         let known = self.ranges.iter().filter(|(_, last)| last.number < u64::MAX);
-        known.flat_map(|(first, last)| {
+        let counts = known.clone().map(|(first, last)| last.number - first.number + 1);
+        let count = counts.fold(0, u64::saturating_add);
+        if count > stored.saturating_mul(2).saturating_add(LOST_MAX) {
+            let message =
+                format!("archives claim to need {count} chunks, and {stored} are stored in all");
+            return Err(Error::new(ErrorKind::Damaged, message)
+                .way_out("see which archive it is with `mover verify`, and drop that"));
+        }
+        Ok(known.flat_map(|(first, last)| {
             (first.number..=last.number).map(|number| ChunkId { number, ..*first })
-        })
+        }))
     }
 }
 
@@ -153,8 +167,21 @@ mod tests {
         for (archive, stream, number) in outside {
             assert!(!needed.contains(&chunk(archive, stream, number)), "{archive} {number}");
         }
-        let all: Vec<ChunkId> = needed.chunks().collect();
+        let all: Vec<ChunkId> = needed.chunks(12).unwrap().collect();
         assert_eq!(all.len(), 6 + 2 + 2 + 2);
         assert!(all.iter().all(|chunk| needed.contains(chunk)));
+    }
+
+    #[test]
+    fn a_list_that_claims_far_more_than_there_is_is_refused() {
+        let archive = ArchiveId([1; 16]);
+        let stream = StreamNumber(0);
+        let claim = |count| {
+            let range = ChunkRange { archive, stream, first: 0, count };
+            Needed::by([&record(1, Some(vec![range]))])
+        };
+        assert_eq!(claim(100).chunks(10).unwrap().count(), 102, "some may be lost");
+        let refused = claim(1 << 60).chunks(10).map(Iterator::count).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Damaged);
     }
 }

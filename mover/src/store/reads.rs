@@ -265,6 +265,15 @@ impl Store {
         self.shelf.storage(volume).map_or_else(|_| PathBuf::from(&file), |it| it.path(&file))
     }
 
+    /// Copies of chunks on all volumes.
+    pub fn chunk_count(&self) -> Result<u64> {
+        let volumes = self.connections.with(query::volumes)?;
+        let count = |row: &query::VolumeRow| {
+            self.connections.with(|connection| query::chunk_count(connection, row.number))
+        };
+        volumes.iter().map(count).sum()
+    }
+
     /// The pool of a volume; none where no pool that is at hand holds it.
     pub fn volume_pool(&self, volume: u32) -> Option<&str> {
         self.shelf.pool_of(volume).map(|pool| self.shelf.name(pool))

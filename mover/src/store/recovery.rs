@@ -15,7 +15,7 @@ use super::record::Rebuilt;
 use super::shelf::Shelf;
 use super::volumes;
 use super::walk::{Tail, walk};
-use crate::media::{MediumKind, VolumeReader, VolumeWriter, give_up, volume_file};
+use crate::media::{MediumKind, Payloads, Scan, VolumeReader, VolumeWriter, give_up, volume_file};
 use crate::{Error, ErrorKind, Result};
 
 /// What a recovery has to know.
@@ -87,6 +87,12 @@ impl Recovery<'_> {
                 }
             }
         }
+        if rows.is_empty() {
+            // A drop may have been read before the chunks of other pools that it lets go.
+            let mut indexing = catalog.begin()?;
+            indexing.sweep_dropped()?;
+            indexing.commit()?;
+        }
         Ok(chunks)
     }
 
@@ -105,7 +111,12 @@ impl Recovery<'_> {
         }
         let reader = VolumeReader::open(storage.as_ref(), &file)?;
         let pool = self.shelf.pool_name(number);
-        let walked = walk(catalog, reader, (number, pool), from, tail)?;
+        // What a later volume vouches for was checked when it was written: its payloads are left to
+        // `verify`, so that a rebuild reads headers and tables only.
+        let payloads = if tail == Tail::Synced { Payloads::Skip } else { Payloads::Check };
+        let scan = Scan::new(reader, from, payloads)?;
+        let scan = if self.shelf.is_at_hand(number) { scan.over_bad_sectors() } else { scan };
+        let walked = walk(catalog, scan, (number, pool), from, tail)?;
         reach(failpoint::RECOVERY_INDEXED)?;
         if self.writable && tail == Tail::Unacknowledged {
             VolumeWriter::open(storage.as_ref(), &file, walked.length)?;

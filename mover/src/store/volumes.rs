@@ -43,9 +43,17 @@ pub(super) fn identify(
                     .way_out("move the file to where it belongs"));
             }
             Ok(label) => found = Some(label.store),
-            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Missing) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Damaged | ErrorKind::Missing | ErrorKind::Io
+                ) =>
+            {
                 let length = (*length).min(Prefix::LEN as u64);
-                let kind = FaultKind::Damaged;
+                let kind = match error.kind() {
+                    ErrorKind::Io => FaultKind::Unreadable,
+                    _ => FaultKind::Damaged,
+                };
                 faults.push(Fault { volume: *number, offset: 0, length, kind });
                 damage = damage.or(Some(error));
             }

@@ -6,7 +6,7 @@ use super::catalog::{Catalog, Indexing};
 use super::change::Change;
 use super::record::{ChunkPlace, Fault, FaultKind};
 use crate::Result;
-use crate::media::{Payloads, Scan, Scanned, VolumeReader};
+use crate::media::{Scan, Scanned};
 
 /// What is known of the end of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,18 +40,14 @@ struct Walk {
     whole: u64,
 }
 
-/// Indexes what lies behind `from`, and says in the catalog how far it got.
+/// Indexes what `scan` finds behind `from`, and says in the catalog how far it got.
 pub(super) fn walk(
     catalog: &mut Catalog,
-    reader: VolumeReader,
+    mut scan: Scan,
     (number, pool): (u32, &str),
     from: u64,
     tail: Tail,
 ) -> Result<Walked> {
-    // What a later volume vouches for was checked when it was written: its payloads are left to
-    // `verify`, so that a rebuild reads headers and tables only.
-    let payloads = if tail == Tail::Synced { Payloads::Skip } else { Payloads::Check };
-    let mut scan = Scan::new(reader, from, payloads)?;
     let (opened, faults) = (None, Vec::new());
     let mut walk = Walk { number, tail, opened, closed: false, faults, chunks: 0, whole: from };
     let mut indexing = catalog.begin()?;
@@ -62,8 +58,12 @@ pub(super) fn walk(
     while let Some(step) = scan.next()? {
         match step {
             Scanned::Frame { offset, frame } => walk.frame(&mut indexing, offset, &frame)?,
-            Scanned::Damage { offset, length } => walk.damage(&mut indexing, offset, length)?,
-            Scanned::Torn { offset, length } => walk.torn(&mut indexing, offset, length)?,
+            Scanned::Damage { offset, length, unreadable } => {
+                walk.damage(&mut indexing, (offset, length), unreadable)?;
+            }
+            Scanned::Torn { offset, length, unreadable } => {
+                walk.torn(&mut indexing, (offset, length), unreadable)?;
+            }
         }
         if indexing.is_full() && walk.opened.is_none() {
             indexing.volume(number, pool, walk.whole, walk.closed)?;
@@ -106,7 +106,7 @@ impl Walk {
         };
         if read.is_err() {
             // Its checksums agree, and it is not what the format lets it be.
-            self.damage(indexing, offset, length)?;
+            self.damage(indexing, (offset, length), false)?;
         }
         if self.opened.is_none() {
             self.whole = offset + length;
@@ -163,10 +163,16 @@ impl Walk {
         }
     }
 
-    fn damage(&mut self, indexing: &mut Indexing<'_>, offset: u64, length: u64) -> Result<()> {
+    fn damage(
+        &mut self,
+        indexing: &mut Indexing<'_>,
+        (offset, length): (u64, u64),
+        unreadable: bool,
+    ) -> Result<()> {
         self.without_footer(indexing)?;
         let kind = match self.tail {
             Tail::Unacknowledged => FaultKind::Unacknowledged,
+            Tail::Synced | Tail::Unknown if unreadable => FaultKind::Unreadable,
             Tail::Synced | Tail::Unknown => FaultKind::Damaged,
         };
         self.faults.push(Fault { volume: self.number, offset, length, kind });
@@ -174,9 +180,15 @@ impl Walk {
         Ok(())
     }
 
-    fn torn(&mut self, indexing: &mut Indexing<'_>, offset: u64, length: u64) -> Result<()> {
+    fn torn(
+        &mut self,
+        indexing: &mut Indexing<'_>,
+        (offset, length): (u64, u64),
+        unreadable: bool,
+    ) -> Result<()> {
         let kind = match self.tail {
             Tail::Unacknowledged => return Ok(()),
+            Tail::Synced | Tail::Unknown if unreadable => FaultKind::Unreadable,
             Tail::Synced if self.closed => FaultKind::Damaged,
             // Its writer never closed it: it was killed, and a later one that had no catalog left
             // the torn end as it was.

@@ -193,13 +193,18 @@ impl<'c> Indexing<'c> {
 
     fn drop_archive(&mut self, drop: &ArchiveDrop) -> Result<()> {
         let archive = self.archive_id(&drop.archive)?;
-        self.flush()?;
         self.execute(
             "UPDATE archives SET dropped_seconds = ?2, dropped_nanoseconds = ?3
              WHERE id = ?1 AND dropped_seconds IS NULL",
             params![archive, drop.dropped.seconds, drop.dropped.nanoseconds],
         )?;
-        // A block stays known as long as an archive that can be seen needs its chunk.
+        self.sweep_dropped()
+    }
+
+    /// Forgets the blocks of dropped archives: one stays known as long as an archive that can be
+    /// seen needs its chunk.
+    pub(in crate::store) fn sweep_dropped(&mut self) -> Result<()> {
+        self.flush()?;
         let needed = self.needed()?;
         let dropped = "archive IN (SELECT id FROM archives WHERE dropped_seconds IS NOT NULL)";
         self.sweep(dropped, |key, _| !is_within(&needed, &key))

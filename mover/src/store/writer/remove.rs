@@ -75,7 +75,7 @@ impl StoreWriter {
     }
 
     /// Writes once more what a volume of the home pool says of whole archives and sessions; of one
-    /// that is damaged, up to where it cannot be read.
+    /// that is damaged, what can be read of it.
     fn repeat_ends(&mut self, volume: u32, is_damaged: bool) -> Result<()> {
         let dropped: Vec<_> = self.store.archives()?;
         let is_shown = |archive: &format::ArchiveId| {
@@ -84,13 +84,10 @@ impl StoreWriter {
         };
         let mut scan = Scan::new(self.store.shelf.reader(volume)?, 0, Payloads::Skip)?;
         let mut kept: Vec<(FrameKind, Vec<u8>, Vec<u8>)> = Vec::new();
-        loop {
-            let step = match scan.next() {
-                Ok(Some(step)) => step,
-                Ok(None) => break,
-                Err(error) if is_damaged && error.kind() == ErrorKind::Io => break,
-                Err(error) => return Err(error),
-            };
+        if is_damaged {
+            scan = scan.over_bad_sectors();
+        }
+        while let Some(step) = scan.next()? {
             let Scanned::Frame { frame, .. } = step else { continue };
             let is_kept = match frame.prefix.kind {
                 FrameKind::ArchiveFooter => {
