@@ -105,6 +105,20 @@ fn damage_in_one_pool_is_healed_from_the_other() {
     }
 }
 
+/// A chunk whose footer alone is damaged can be read, and so be written anew without any copy.
+#[test]
+fn a_chunk_without_its_footer_is_healed_from_itself() {
+    let scene = Scene::new("[[rules]]\nname = \"all\"\n");
+    assert!(scene.damage(&scene.store, FrameKind::ChunkFooter, 2) > 0);
+    assert_eq!(scene.machine.run(args!["verify", scene.store]).code, 1);
+    let done = scene.repair();
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(report(&done)["healed"].as_u64() > Some(0), "{done:?}");
+    scene.is_well();
+    forget_catalog(&scene.store);
+    scene.is_well();
+}
+
 /// Without a copy the chunks are lost: the files are named, everything else is moved to safety, and
 /// the next archive of the source is whole again.
 #[test]

@@ -1,6 +1,7 @@
 //! Mends what a check found.
 //!
-//! A damaged copy of a chunk is written anew from a sound one, which lies in another pool. Then a
+//! A damaged copy of a chunk is written anew from a sound one, which lies in another pool; one whose
+//! footer alone is damaged from itself, with a footer that offers no blocks to refer to. Then a
 //! damaged volume on a disk or in an object store gives the rest of what is needed to new volumes
 //! and is taken out, so that no damage is left; a tape or a disc stays, with nothing on it that is
 //! not elsewhere too. Chunks without a sound copy are lost: the catalog forgets them, so that no
@@ -73,7 +74,7 @@ pub fn repair(
     repair.writer.end_copies()?;
     healed?;
     repair.read_back()?;
-    repair.forget()?;
+    repair.writer.forget_copies(&damage.copies)?;
     for number in &damage.volumes {
         repair.volume(*number)?;
     }
@@ -96,8 +97,6 @@ struct Repair<'a> {
     /// Chunks that were written, with the pool.
     written: Vec<(ChunkId, String)>,
     lost: BTreeSet<ChunkId>,
-    /// Chunks that can be read and not be copied, since their footer alone is damaged.
-    bound: BTreeSet<ChunkId>,
     report: RepairReport,
 }
 
@@ -119,7 +118,6 @@ impl<'a> Repair<'a> {
             damaged: damage.copies.iter().map(|copy| (copy.volume, copy.offset)).collect(),
             written: Vec::new(),
             lost: damage.missing.clone(),
-            bound: BTreeSet::new(),
             report: RepairReport::default(),
         })
     }
@@ -150,14 +148,11 @@ impl<'a> Repair<'a> {
             if sound.iter().any(|place| self.pool_of(place.volume) == pool) {
                 continue;
             }
-            if !sound.is_empty() {
-                if self.write(&copy.chunk, &pool)? {
-                    self.report.healed += 1;
-                }
-            } else if self.store.read_chunk(&copy.chunk).is_ok() {
-                self.bound.insert(copy.chunk);
-            } else {
+            // Where the footer alone is damaged the chunk can still be read.
+            if sound.is_empty() && self.store.read_chunk(&copy.chunk).is_err() {
                 self.lost.insert(copy.chunk);
+            } else if self.write(&copy.chunk, &pool)? {
+                self.report.healed += 1;
             }
         }
         Ok(())
@@ -197,18 +192,10 @@ impl<'a> Repair<'a> {
         Ok(())
     }
 
-    /// Has the catalog forget the copies that are no good, but for those that can still be read.
-    fn forget(&mut self) -> Result<()> {
-        let is_no_good = |copy: &&ChunkPlace| !self.bound.contains(&copy.chunk);
-        let copies: Vec<ChunkPlace> =
-            self.damage.copies.iter().filter(is_no_good).copied().collect();
-        self.writer.forget_copies(&copies)
-    }
-
     /// Takes a damaged volume out, if nothing is lost by that.
     fn volume(&mut self, number: u32) -> Result<()> {
         let Some(volume) = self.volumes.get(&number).cloned() else { return self.gone(number) };
-        if let Some(reason) = self.reason_to_stay(&volume)? {
+        if let Some(reason) = self.reason_to_stay(&volume) {
             return self.leave(&volume, &reason);
         }
         for place in self.store.volume_chunks(number)? {
@@ -249,24 +236,18 @@ impl<'a> Repair<'a> {
         }
     }
 
-    fn reason_to_stay(&self, volume: &VolumeRecord) -> Result<Option<String>> {
+    fn reason_to_stay(&self, volume: &VolumeRecord) -> Option<String> {
         let of_volume = |copy: &&ChunkPlace| copy.volume == volume.number;
         let mut copies = self.damage.copies.iter().filter(of_volume);
-        if let Some(lost) = copies.clone().find(|copy| self.lost.contains(&copy.chunk)) {
-            return Ok(Some(format!("what is left of {} lies on it alone", lost.chunk)));
+        if let Some(lost) = copies.find(|copy| self.lost.contains(&copy.chunk)) {
+            return Some(format!("what is left of {} lies on it alone", lost.chunk));
         }
-        if let Some(bound) = copies.find(|copy| self.bound.contains(&copy.chunk)) {
-            let chunk = bound.chunk;
-            return Ok(Some(format!(
-                "{chunk} can be read there, and without its footer not copied"
-            )));
-        }
-        Ok(match volume.kind {
+        match volume.kind {
             MediumKind::Disk | MediumKind::Object => None,
             MediumKind::Optical | MediumKind::Tape => {
                 Some("it cannot be written again; `mover media migrate` empties it".to_owned())
             }
-        })
+        }
     }
 
     fn is_elsewhere(&self, volume: &VolumeRecord, chunk: &ChunkId) -> Result<bool> {

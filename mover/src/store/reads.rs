@@ -279,11 +279,12 @@ impl Store {
         self.shelf.pool_of(volume).map(|pool| self.shelf.name(pool))
     }
 
-    /// Where the copy of a chunk in a pool lies.
+    /// Where the copy of a chunk in a pool lies; a whole one, where there is one.
     pub fn copy_in(&self, chunk: &ChunkId, pool: &str) -> Result<Option<ChunkPlace>> {
         let pool = self.shelf.pool(pool)?;
         let is_there = |place: &ChunkPlace| self.shelf.pool_of(place.volume) == Some(pool);
-        Ok(self.copies(chunk)?.into_iter().find(is_there))
+        let copies = self.copies(chunk)?.into_iter().filter(is_there);
+        Ok(copies.max_by_key(|place| place.footer_length > 0))
     }
 
     /// Checks every checksum of one copy of a chunk.

@@ -2,8 +2,8 @@
 //! it is: nothing is decoded, so that no key is needed.
 
 use format::{
-    ArchiveId, ChunkHeader, ChunkId, Component, Context, ContextPlace, FrameKind, Options,
-    SessionId,
+    ArchiveId, ChunkFooter, ChunkHeader, ChunkId, Component, Context, ContextPlace, FrameKind,
+    Options, SessionId,
 };
 
 use super::StoreWriter;
@@ -24,7 +24,10 @@ impl StoreWriter {
         self.healthy()?;
         let pool = self.store.shelf.pool(pool)?;
         let copies = self.store.copies(chunk)?;
-        let is_there = |place: &ChunkPlace| self.store.shelf.pool_of(place.volume) == Some(pool);
+        // One without its footer is what a killed copy left.
+        let is_there = |place: &ChunkPlace| {
+            place.footer_length > 0 && self.store.shelf.pool_of(place.volume) == Some(pool)
+        };
         let pending = self.store.overlay.read().expect("no holder panics").has_chunk(chunk, pool);
         match pending || copies.iter().any(is_there) {
             true => Ok(0),
@@ -76,7 +79,14 @@ impl StoreWriter {
 
     fn write_copy(&mut self, from: &Store, chunk: &ChunkId, pool: usize) -> Result<u64> {
         let stored = from.read_chunk(chunk)?;
-        let mut footer = from.chunk_footer(chunk)?;
+        let mut footer = match from.chunk_footer(chunk) {
+            // It can be read, and restored from; its tables are for whoever refers to its blocks.
+            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Missing) => {
+                let (blocks, needs) = (Vec::new(), Vec::new());
+                ChunkFooter { chunk: *chunk, context: None, blocks, needs }
+            }
+            footer => footer?,
+        };
         let name = self.store.shelf.name(pool).to_owned();
         let context = sent_to(&stored.context, &name);
         // Where it lies is nothing that a cipher binds; see SPEC 7.
