@@ -82,6 +82,9 @@ fn damage_in_one_pool_is_healed_from_the_other() {
         let folder = if home { scene.store.clone() } else { scene.machine.path("second") };
         assert!(scene.damage(&folder, kind, 2) > 0, "{kind:?}");
         assert_eq!(scene.machine.run(args!["verify", scene.store]).code, 1, "{kind:?} {home}");
+        // What another copy stands in for is damage, and no loss.
+        let read = scene.machine.run(args!["verify", scene.store, "--read"]);
+        assert!(!read.stderr.contains("not whole"), "{kind:?} {home}: {read:?}");
         let done = scene.repair();
         assert_eq!(done.code, 0, "{kind:?} {home}: {done:?}");
         let report = report(&done);

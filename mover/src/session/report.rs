@@ -145,6 +145,8 @@ mod tests {
         assert_eq!(report.share_of((100, 1000)), 0.0);
         (report.entries, report.bytes_written) = (95, 80);
         assert_eq!(report.share_of((100, 1000)), 0.5);
+        (report.entries, report.bytes_written) = (99, 50);
+        assert_eq!(report.share_of((100, 1000)), 0.5);
         assert_eq!(RestoreReport::default().share_of((0, 0)), 1.0);
     }
 }

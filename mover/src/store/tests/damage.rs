@@ -115,6 +115,33 @@ fn a_bad_sector_costs_what_is_in_it_and_hides_nothing_behind_it() {
     }
 }
 
+/// Where not even the beginning of a frame can be read, the scan goes on behind the sector.
+#[test]
+fn a_scan_goes_on_behind_a_sector_in_which_a_frame_begins() {
+    const SECTOR: u64 = 4096;
+    let rig = Rig::new();
+    rig.archive(1);
+    let store = rig.store();
+    let mut found_behind = 0;
+    for Place { volume, offset, prefix } in frames(&rig.storage, volume_count(&store)) {
+        let hurt = rig.with_volumes(rig.storage.kill());
+        let store = hurt.store();
+        hurt.storage.spoil(&volume_file(volume), offset..offset + 8);
+        let record = store.volumes().unwrap().into_iter().find(|it| it.number == volume).unwrap();
+        let faults = store.check_volume(&record).unwrap();
+        let what = format!("{:?} in volume {volume} at {offset:#x}: {faults:?}", prefix.kind);
+        assert!(faults.iter().all(|fault| fault.kind == FaultKind::Unreadable), "{what}");
+        assert!(faults.iter().any(|fault| fault.offset == offset), "{what}");
+        // What begins in a later sector is not taken for damaged.
+        let behind = (offset / SECTOR + 1) * SECTOR;
+        for chunk in store.volume_chunks(volume).unwrap().iter().filter(|it| it.offset >= behind) {
+            found_behind += 1;
+            assert!(faults.iter().all(|it| it.offset + it.length <= chunk.offset), "{what}");
+        }
+    }
+    assert!(found_behind > 0, "volumes are longer than a sector");
+}
+
 #[test]
 fn a_single_damaged_label_is_told_and_the_store_stays_readable() {
     let rig = Rig::new();
