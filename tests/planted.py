@@ -81,7 +81,7 @@ BUGS = [
     (
         "what a volume says of whole archives is not written once more before it goes",
         "writer/remove.rs",
-        "            self.repeat_ends(volume)?;\n",
+        "            self.repeat_ends(volume, is_damaged)?;\n",
         "",
     ),
     (
