@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 say() { printf '\n== %s\n' "$*"; }
 
-packages=(acl age attr clang-22 gcc lld-22 libarchive-tools llvm-22 openssl python3-venv rsync strace tgt time xorriso zstd)
+packages=(acl age attr clang-22 gcc lld-22 libarchive-tools llvm-22 openssl python3-venv rsync strace tgt time valgrind xorriso zstd)
 command -v npm >/dev/null || packages+=(nodejs npm)
 missing=()
 for package in "${packages[@]}"; do

@@ -31,6 +31,8 @@ mod containment;
 mod golden;
 // What the built-in components cost, in instructions.
 mod instructions;
+// What the host's own loops cost, likewise.
+mod host_instructions;
 // What authors of components have: looked at, checked, run, tested, measured, built, kept, pinned.
 mod plugin;
 // Who can read a store, and who can only write.

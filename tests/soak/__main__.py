@@ -34,6 +34,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -54,6 +55,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def main():
     arguments = parse()
     os.nice(arguments.nice)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = prepare(arguments)
     missed = same.prove(work)
     if missed:

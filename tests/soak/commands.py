@@ -137,7 +137,12 @@ class Commands:
 
     def end(self, child, kill_after):
         """The exit code, whether it was killed, and its peak of memory in bytes."""
-        killed = not ends(child.pid, SECONDS_MAX if kill_after is None else kill_after)
+        try:
+            killed = not ends(child.pid, SECONDS_MAX if kill_after is None else kill_after)
+        except BaseException:
+            # Who ends the soak ends what it runs.
+            child.kill()
+            raise
         if killed:
             child.kill()
         _, status, usage = os.wait4(child.pid, 0)
