@@ -205,6 +205,11 @@ impl<'c> Indexing<'c> {
     /// seen needs its chunk.
     pub(in crate::store) fn sweep_dropped(&mut self) -> Result<()> {
         self.flush()?;
+        let any = "SELECT EXISTS (SELECT 1 FROM archives WHERE dropped_seconds IS NOT NULL)";
+        let any = self.transaction.query_row(any, [], |row| row.get(0));
+        if !any.map_err(|cause| failed("reading the catalog", cause))? {
+            return Ok(());
+        }
         let needed = self.needed()?;
         let dropped = "archive IN (SELECT id FROM archives WHERE dropped_seconds IS NOT NULL)";
         self.sweep(dropped, |key, _| !is_within(&needed, &key))
