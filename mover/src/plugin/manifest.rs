@@ -6,6 +6,7 @@ pub(super) use componentise::MANIFEST_SECTION as SECTION;
 use format::Role;
 use serde::{Deserialize, Serialize};
 
+use super::guest::clean;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes of a manifest, at most.
@@ -56,8 +57,10 @@ impl Manifest {
                 "its manifest has {length} bytes, at most {LENGTH_MAX} may be"
             )));
         }
-        serde_json::from_slice(section)
-            .map_err(|cause| bad("its manifest is not what it should be".into()).because(cause))
+        serde_json::from_slice(section).map_err(|cause| {
+            // It repeats the component's own words, such as a key that is not known.
+            bad("its manifest is not what it should be".into()).because(clean(&cause.to_string()))
+        })
     }
 
     /// Why this host cannot run what says so of itself.
@@ -107,6 +110,20 @@ impl Manifest {
                 Err(Error::new(ErrorKind::Plugin, message)
                     .way_out("use filter, snoop, dedupe or transform"))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_that_is_refused_says_nothing_to_the_terminal() {
+        for key in ["\\u001b[2J", "\\u202e", "a\\nb"] {
+            let error = Manifest::parse(format!("{{\"{key}\":1}}").as_bytes()).unwrap_err();
+            let turns = |c: char| c.is_control() || c == '\u{202e}';
+            assert!(!error.to_string().contains(turns), "{error:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use rustix::fs::{
     chmod, chownat, fchmod, flistxattr, fremovexattr, fsetxattr, futimens, makedev, removexattr,
     setxattr, statx, utimensat,
 };
-use rustix::io::Result;
+use rustix::io::{Errno, Result};
 
 use super::Site;
 use crate::{Error, ErrorKind};
@@ -88,8 +88,7 @@ pub(super) fn apply(site: &Site, inode: &Inode<'_>, entry: &Entry, is_new: bool)
     let fault =
         |doing: &str, errno| site.fault(&entry.path, site.failed(doing, &entry.path, errno));
     if site.owners {
-        let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
-        if let Err(errno) = chownat(inode.fd(), c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH) {
+        if let Err(errno) = change_owner(inode, entry) {
             fault("changing the owner of", errno);
         }
     }
@@ -118,6 +117,15 @@ pub(super) fn apply(site: &Site, inode: &Inode<'_>, entry: &Entry, is_new: bool)
     if let Err(errno) = inode.set_times(entry.mtime) {
         fault("setting the times of", errno);
     }
+}
+
+fn change_owner(inode: &Inode<'_>, entry: &Entry) -> Result<()> {
+    // Nobody has this number: to the system it says that the owner stays as it is.
+    if entry.uid == u32::MAX || entry.gid == u32::MAX {
+        return Err(Errno::INVAL);
+    }
+    let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
+    chownat(inode.fd(), c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH)
 }
 
 /// The entry's mode, without the set-user and set-group bits if somebody else owns the inode now.

@@ -158,3 +158,19 @@ fn lists_of_rights_are_not_inherited_from_the_target() {
         assert!(path.is_empty() || entry.mode & 0o022 == 0, "{entry:?}");
     }
 }
+
+#[test]
+fn an_owner_that_cannot_be_is_a_fault() {
+    for numbers in [(u32::MAX, 0), (0, u32::MAX)] {
+        let folder = TempDir::new().unwrap();
+        let config = TargetConfig { owners: true, ..TargetConfig::new(folder.path()) };
+        let mut target = Target::open(config).unwrap();
+        let mut entry = file("a");
+        (entry.uid, entry.gid) = numbers;
+        restore(&mut target, &entry).unwrap();
+        let faults = target.finish();
+        let [fault] = &faults[..] else { panic!("{faults:?}") };
+        assert!(fault.error.to_string().contains("changing the owner"), "{}", fault.error);
+        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"a");
+    }
+}
