@@ -87,10 +87,10 @@ impl Inode<'_> {
 pub(super) fn apply(site: &Site, inode: &Inode<'_>, entry: &Entry, is_new: bool) {
     let fault =
         |doing: &str, errno| site.fault(&entry.path, site.failed(doing, &entry.path, errno));
-    if site.owners {
-        if let Err(errno) = change_owner(inode, entry) {
-            fault("changing the owner of", errno);
-        }
+    if site.owners
+        && let Err(errno) = change_owner(inode, entry)
+    {
+        fault("changing the owner of", errno);
     }
     let is_symlink = entry.kind == EntryKind::Symlink;
     if !is_symlink {
