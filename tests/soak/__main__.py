@@ -49,6 +49,7 @@ from steps import Soak
 from stores import Pools, Served, Store
 from tree import Tree
 
+INTERRUPTED = "interrupted"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -118,7 +119,7 @@ class Run:
             self.failure = str(failure)
             return 1
         except KeyboardInterrupt:
-            self.failure = "interrupted"
+            self.failure = INTERRUPTED
             return 130
         except Exception:
             # An answer that is no answer, or a mistake here: seed and step matter all the same.
@@ -169,7 +170,8 @@ class Run:
         if grows := self.notes.grows():
             yield f"grows: {'; '.join(grows)}"
         if self.failure:
-            yield f"FAILED: seed {self.arguments.seed}, step {self.number}: {self.failure}"
+            how = "ended" if self.failure == INTERRUPTED else "FAILED"
+            yield f"{how}: seed {self.arguments.seed}, step {self.number}: {self.failure}"
             yield f"the last command: {self.commands.shown}"
             yield f"{self.work} is as it was then; log/commands has all that was run"
         else:
