@@ -73,6 +73,9 @@ pub(super) fn walk(
         }
     }
     if walk.tail != Tail::Unacknowledged {
+        // Nobody knows whether its footer was to come: the chunk may be read, and nothing written
+        // behind it (SPEC 11, torn tail).
+        walk.closed |= walk.opened.is_some();
         walk.without_footer(&mut indexing)?;
     }
     for fault in &walk.faults {

@@ -1,6 +1,7 @@
 //! A catalog made from the volumes alone is the one that the writer made.
 
 use super::{Rig, check, rows};
+use crate::media::{Storage, volume_file};
 use crate::store::{Store, rebuild};
 
 #[test]
@@ -22,6 +23,27 @@ fn a_rebuilt_catalog_is_the_live_one_row_by_row() {
     let bare = rig.without_catalog();
     check(&bare.store(), &second);
     assert_eq!(rows(bare.folder.path()), live);
+}
+
+/// Its writer was killed there, and nobody is left who knows what it had acknowledged.
+#[test]
+fn nothing_is_written_behind_a_chunk_without_its_footer() {
+    let rig = Rig::new();
+    rig.archive(1);
+    let store = rig.store();
+    let volumes = store.volumes().unwrap();
+    let chunks = |number: u32| store.volume_chunks(number).unwrap();
+    let number = volumes.iter().map(|it| it.number).rfind(|it| !chunks(*it).is_empty()).unwrap();
+    for later in number + 1..=volumes.len() as u32 {
+        rig.storage.remove(&volume_file(later)).unwrap();
+    }
+    let (file, last) = (volume_file(number), *chunks(number).last().unwrap());
+    let end = last.offset + last.length;
+    rig.storage.append(&file).unwrap().truncate(end).unwrap();
+    let bare = rig.without_catalog();
+    let log = bare.archive(2);
+    assert_eq!(bare.storage.length(&file).unwrap(), end);
+    check(&bare.store(), &log);
 }
 
 #[test]
