@@ -19,6 +19,8 @@ const ERRORS: [(&str, &str); 3] = [
     ("ENOSPC", "No space left on device"),
     ("EDQUOT", "Disk quota exceeded"),
 ];
+/// The exit code of a process that ends itself.
+const SIGABRT: i32 = 128 + 6;
 const WRITING: [&str; 4] = ["pwrite64", "fdatasync", "fsync", "ftruncate"];
 const POOLS: &str = "[pools.second]\nkind = \"disk\"\npath = \"second\"\nvolume-size = \"1M\"\n\
                      [[rules]]\nname = \"all\"\npools = [\"second\"]\n";
@@ -202,6 +204,32 @@ fn a_file_size_limit_is_named_and_loses_nothing() {
         done.assert_says(&["File too large"]);
         scene.is_whole(&format!("files of at most {limit} bytes"));
     }
+}
+
+/// Without memory a process ends, by a signal of its own: as after a kill, nothing is lost by that.
+#[test]
+fn a_memory_limit_ends_the_command_and_loses_nothing() {
+    let (mut ended, mut done_well) = (0, 0);
+    for mebibytes in [40u64, 60, 1000] {
+        let scene = Scene::new();
+        // Without a backtrace, which takes memory too.
+        let limit = format!("--data={}", mebibytes << 20);
+        let prefix = args!["env", "RUST_BACKTRACE=0", "prlimit", limit];
+        let hurt = scene.machine.path("hurt");
+        for command in [scene.archive(), args!["restore", scene.store, "first", "--into", hurt]] {
+            let done = scene.machine.run_under(&prefix, command);
+            match done.code {
+                0 => done_well += 1,
+                SIGABRT => {
+                    ended += 1;
+                    done.assert_says(&["memory allocation of", "failed"]);
+                }
+                _ => drop(done.assert_says(&["error: ", "emory"])),
+            }
+        }
+        scene.is_whole(&format!("{mebibytes} MiB of memory"));
+    }
+    assert!(ended > 0 && done_well > 0, "{ended} ended, {done_well} were done");
 }
 
 /// The target of a restore fails: the file is named, and the same command goes on.

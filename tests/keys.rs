@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use format::FrameKind;
+
 use crate::kit::machine::PASSPHRASE;
-use crate::kit::{Machine, args, assert_same, tree};
+use crate::kit::{Machine, args, assert_same, tree, volume};
 use crate::round_trip::new_identity;
 
 /// A machine with an encrypted store and one archive in it.
@@ -135,4 +137,49 @@ fn a_passphrase_comes_from_a_file_too() {
     tree::write(&file, format!("{PASSPHRASE}\n"));
     let other = Machine::without_keys().global(args!["--passphrase-file", file]);
     assert_same(&source, &other.restore(&store, "a", "restored"));
+}
+
+/// How often the key envelope stands in a store, hit in all places but some.
+fn damage_envelopes(store: &Path, spared: usize) -> usize {
+    let holds_it = |kind| matches!(kind, FrameKind::KeyGroup | FrameKind::SessionFooter);
+    let mut places = Vec::new();
+    for (path, bytes) in volume::bytes(store) {
+        let frames = volume::frames(&bytes).into_iter().filter(|place| holds_it(place.kind()));
+        places.extend(frames.map(|place| (path.clone(), place.offset + place.length() / 2)));
+    }
+    for (path, offset) in &places[..places.len() - spared] {
+        volume::flip(path, *offset, 2);
+    }
+    places.len()
+}
+
+/// One that is left opens everything; without any the store is lost to every passphrase, and said
+/// to be, and damage of nothing else costs as much.
+#[test]
+fn one_envelope_that_is_left_is_enough_and_without_any_all_is_lost() {
+    for (spared, code) in [(1, 0), (0, 2)] {
+        let machine = Machine::new();
+        let (store, source) = (machine.path("store"), machine.path("source"));
+        for number in 0..6 {
+            tree::random_file(&source.join(format!("file-{number}")), number, 900_000);
+        }
+        machine.ok(args!["init", store]);
+        machine.ok(args!["archive", source, "--to", store, "--volume-size", "4M"]);
+        let exported = machine.path("exported");
+        tree::write(&exported, machine.ok(args!["key", "export", store]).stdout);
+        let count = damage_envelopes(&store, spared);
+        assert!(count > 6, "at both ends of each volume, and with the session: {count}");
+        volume::forget_catalog(&store);
+        let back = machine.path("back");
+        let done = machine.run(args!["restore", store, "latest", "--into", back]);
+        assert_eq!(done.code, code, "{spared} spared: {done:?}");
+        match spared {
+            0 => drop(done.assert_says(&["no readable key group"])),
+            _ => assert_same(&source, &back),
+        }
+        // It takes no key to say what is damaged.
+        assert_eq!(machine.run(args!["verify", store]).code, 1);
+        let paper = Machine::without_keys().global(args!["--identity", exported]);
+        assert_same(&source, &paper.restore(&store, "latest", "back"));
+    }
 }

@@ -71,10 +71,11 @@ BUGS = [
     (
         "a volume goes before what was moved off it is committed",
         "writer/remove.rs",
-        "        self.commit()?;\n        let indexing",
-        """        self.store.shelf.storage(volume)?.remove(&volume_file(volume))?;
+        "        self.commit()?;\n        self.leave_parity(volume)?;\n",
+        """        self.leave_parity(volume)?;
+        self.store.shelf.storage(volume)?.remove(&volume_file(volume))?;
         self.commit()?;
-        let indexing""",
+""",
         "        storage.remove(&volume_file(volume))?;\n",
         "",
     ),
@@ -92,8 +93,20 @@ BUGS = [
         "",
         "",
         "writer/remove.rs",
-        "        self.commit()?;\n        let indexing",
-        "        let indexing",
+        "        self.commit()?;\n        self.leave_parity(volume)?;\n",
+        "        self.leave_parity(volume)?;\n",
+    ),
+    (
+        "parity gets its name before it is durable",
+        "parity/make.rs",
+        "            file.sync()?;\n",
+        "",
+    ),
+    (
+        "a volume of a parity set goes, and nobody says so",
+        "writer/remove.rs",
+        "        self.leave_parity(volume)?;\n",
+        "",
     ),
     (
         "what a killed writer left is not synced before it is indexed",

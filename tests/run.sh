@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 say() { printf '\n== %s\n' "$*"; }
 
-packages=(acl age attr clang-22 gcc lld-22 libarchive-tools llvm-22 openssl python3-venv rsync strace tgt time valgrind xorriso zstd)
+packages=(acl age attr clang-22 g++ gcc lld-22 libarchive-tools llvm-22 openssl python3-venv rsync strace tgt time valgrind xorriso zstd)
 command -v npm >/dev/null || packages+=(nodejs npm)
 missing=()
 for package in "${packages[@]}"; do
@@ -80,6 +80,9 @@ target/tools/bin/mdbook build docs/book --dest-dir "$PWD/target/book"
 
 say "every command of it"
 tests/book.sh target/release/mover
+
+say "fuzzing what needs no engine"
+fuzz/run.sh 30 format
 
 say "licences and sources of the dependencies"
 if [ ! -x target/tools/bin/cargo-deny ]; then

@@ -51,6 +51,8 @@ mod restart_restore;
 mod damage;
 // What is damaged is healed from another pool; what is lost is named.
 mod repair;
+// Parity beside the volumes gives back what is damaged or lost.
+mod parity;
 // The catalog is made anew, compared, and completed from another copy of the store.
 mod catalog;
 // System calls that fail, by strace.

@@ -28,6 +28,7 @@ mod filter;
 mod tag;
 mod entry;
 mod index;
+mod parity;
 
 /// The format version that this code writes, and the newest that it reads.
 pub const VERSION: u16 = 1;
@@ -50,10 +51,16 @@ pub use index::{Extent, Finding, IndexEntry, IndexPageWriter, PageEntry, index_e
 pub use key::{Epoch, KeyGroup, Member, MemberKind};
 pub use label::{VolumeFooter, VolumeLabel};
 pub use options::{Item, MANDATORY, Options};
+pub use parity::{PARITY_MAGIC, ParityColumn, ParityHeader, ParityKind, ParityTable};
 pub use session::{SessionFooter, SessionHeader, SessionStatus};
 pub use tag::{EntryEnd, Run, TagHeader, TagKind, Tagged, Verdict, blocks};
 
 /// CRC-32C (Castagnoli), the checksum of everything here.
 pub fn checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)
+}
+
+/// CRC-32C of bytes of which `before` is the checksum, and behind them `bytes`.
+pub fn checksum_more(before: u32, bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(before, bytes)
 }

@@ -43,3 +43,11 @@ pub const FINDING_COUNT_MAX: usize = 64;
 /// Extents of one index record, at most: an entry with more goes on in following records of the
 /// same number.
 pub const EXTENT_COUNT_MAX: usize = 65_536;
+/// Columns of a parity set, of data and of parity together, at most.
+pub const PARITY_COLUMN_COUNT_MAX: usize = 255;
+/// Rows of a parity set, at most.
+pub const PARITY_ROW_COUNT_MAX: u32 = 1 << 18;
+/// Bytes of a shard of a parity set, at most.
+pub const PARITY_SHARD_LENGTH_MAX: u32 = 16 << 20;
+/// Bytes of a row of a parity set, at most: what whoever heals has to hold at once.
+pub const PARITY_ROW_LENGTH_MAX: u64 = 256 << 20;

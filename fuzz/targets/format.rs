@@ -53,6 +53,7 @@ const DECODERS: &[fn(&[u8])] = &[
     filters,
     magic,
     paths,
+    parity,
 ];
 
 fn one_form<T: PartialEq + Debug>(
@@ -226,4 +227,21 @@ fn paths(bytes: &[u8]) {
     // A folder comes before what is in it.
     let below = [left, b"/", right].concat();
     assert!(compare_paths(left, &below).is_lt());
+}
+
+/// A body whose checksum is right, and behind it the table.
+fn parity(bytes: &[u8]) {
+    let (body, table) = parts(bytes);
+    let mut header = PARITY_MAGIC.to_vec();
+    header.extend_from_slice(&1u16.to_le_bytes());
+    header.extend_from_slice(&u32::try_from(body.len()).expect("an input is short").to_le_bytes());
+    header.extend_from_slice(&checksum(body).to_le_bytes());
+    header.extend_from_slice(body);
+    let Ok(decoded) = ParityHeader::decode(&header) else { return };
+    let mut again = Vec::new();
+    decoded.encode(&mut again);
+    assert_eq!(again, header);
+    assert_eq!(decoded.len(), header.len());
+    assert!(decoded.file_length() > decoded.column_length());
+    let _ = ParityTable::decode(&decoded, table);
 }

@@ -103,12 +103,16 @@ class Commands:
         """Runs a command to its end, which has to be a good one."""
         return self.run(kind, machine, arguments)
 
+    def fails(self, kind, machine, arguments):
+        """Runs a command that has to find faults."""
+        return self.run(f"{kind}, faults", machine, arguments, code_wanted=1)
+
     def kill(self, kind, machine, arguments, share):
         """Kills a command at a part of the time that such ones take, if it has not ended by then."""
         usual = statistics.median(self.seconds.get(kind, [1.0]))
         return self.run(kind, machine, arguments, kill_after=usual * share)
 
-    def run(self, kind, machine, arguments, kill_after=None):
+    def run(self, kind, machine, arguments, kill_after=None, code_wanted=0):
         self.shown = machine.shown(arguments)
         begun = time.monotonic()
         code, killed, peak = self.end(self.spawn(machine, arguments), kill_after)
@@ -121,7 +125,7 @@ class Commands:
         if killed:
             self.notes.count("kills", kind)
             return done
-        if code != 0:
+        if code != code_wanted:
             raise Failed(f"exit code {code}:\n{done.stderr}\n{done.stdout[-2000:]}")
         self.seconds.setdefault(kind, deque(maxlen=9)).append(seconds)
         self.notes.add("peak of memory", kind, peak)

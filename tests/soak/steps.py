@@ -39,7 +39,7 @@ class Soak:
         return [
             (self.edit, 8), (self.archive, 10), (self.restore, 6), (self.restore_some, 3), (self.drop, 2), (self.prune, 3),
             (self.copy, 2), (self.migrate, 3), (self.verify, 2), (self.verify_read, 1), (self.forget_catalog, 2),
-            (self.reload, 1), (self.status, 1),
+            (self.reload, 1), (self.status, 1), (self.damage, 3),
         ]
 
     def take(self, random):
@@ -58,6 +58,8 @@ class Soak:
         """The same, or what is nearest to it where it cannot be done."""
         if action in (self.copy, self.migrate):
             store = next(store for store in self.stores if store.has_pools)
+        if action == self.damage and store.is_served:
+            store = self.stores[0]
         if action == self.reload:
             store = next(store for store in self.stores if store.is_served)
         if action == self.archive and len(store.archives) >= ARCHIVES_MAX:
@@ -285,6 +287,30 @@ class Soak:
     def forget_catalog(self, store, _):
         """The check behind each step finds it made anew."""
         store.forget_catalog()
+
+    def damage(self, store, random):
+        """A volume is damaged at one place, or lost; parity gives its bytes back."""
+        damaged, lost = store.protected()
+        if not damaged:
+            return
+        # A command that was killed behind its last write has left that to the next one.
+        store.ok("media protect", ["media", "protect", store.place])
+        path = random.choice(lost) if lost and random.random() < 0.5 else random.choice(damaged)
+        whole = path.read_bytes()
+        if path in lost and random.random() < 0.7:
+            self.commands.say(f"    removes {path}")
+            path.unlink()
+        else:
+            at = random.randrange(len(whole))
+            self.commands.say(f"    damages {path} at {at}")
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :])
+        if random.random() < 0.3:
+            store.forget_catalog()
+        self.commands.fails(f"verify, {store.name}", store.machine, store.arguments(["verify", store.place]))
+        self.to_the_end("repair", store, lambda: ["verify", store.place, "--repair"], random)
+        if path.read_bytes() != whole:
+            raise Failed(f"{path} is not what it was before it was damaged")
+        self.verify(store, random)
 
     def status(self, store, _):
         """Nothing runs, and what killed sessions have left is taken down by that."""

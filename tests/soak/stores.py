@@ -2,9 +2,9 @@
 
 | store | where | opened with |
 |---|---|---|
-| `local` | a folder, volumes of some MiB | a passphrase |
+| `local` | a folder with parity, volumes of some MiB | a passphrase |
 | `served` | behind `mover serve`, over loopback | a passphrase |
-| `pools` | a folder and three pools of a policy | an age identity, which costs no memory |
+| `pools` | a folder and three pools of a policy, one with parity | an age identity, which costs no memory |
 """
 
 import re
@@ -18,7 +18,7 @@ NEED_A_KEY = {"init", "archive", "restore"}
 RULES = ["large", "text", "rest"]
 # What may lie in the folder of a store or of a pool while nobody writes.
 KNOWN = re.compile(
-    r"volumes|volumes/[^/]+\.volume|catalog\.sqlite(-wal|-shm)?|lock|pools\.toml|mover-pool|[^/]+\.volume|media"
+    r"volumes|(volumes/)?[0-9a-f]{16}-[0-9]\.parity|volumes/[^/]+\.volume|catalog\.sqlite(-wal|-shm)?|lock|pools\.toml|mover-pool|[^/]+\.volume|media"
 )
 
 
@@ -36,6 +36,7 @@ class Store:
     """A folder of this machine."""
 
     name = "local"
+    parity = ["--parity", "3+1"]
     has_pools = False
     is_served = False
 
@@ -53,7 +54,7 @@ class Store:
         return self.folder
 
     def init(self):
-        self.ok("init", ["init", self.place])
+        self.ok("init", ["init", self.place, *self.parity])
 
     def arguments(self, arguments):
         """A key where one is needed: opening a passphrase takes 128 MiB, which hides all else."""
@@ -131,6 +132,15 @@ class Store:
             found += [str(folder / name) for name in names if not KNOWN.fullmatch(str(name))]
         return sorted(found)
 
+    def protected(self):
+        """The files of volumes that may be damaged, and of those that may be lost, where there is parity."""
+        damaged, lost = [], []
+        for one in self.ok("media list", ["media", "list", self.place]).documents("parity"):
+            folder = self.folder / "volumes" if one["pool"] == POOLS[0] else self.pool(one["pool"])
+            lost += [folder / f"{number:08}.volume" for number in one["volumes_across"]]
+            damaged += [folder / f"{number:08}.volume" for number in one["volumes_within"]]
+        return damaged + lost, lost
+
     def stored(self):
         """How many files hold what is stored, and how long they are."""
         lengths = [path.stat().st_size for folder in self.folders() for path in folder.rglob("*.volume")]
@@ -141,6 +151,7 @@ class Served(Store):
     """A folder of another machine, which serves it."""
 
     name = "served"
+    parity = []
     is_served = True
 
     def __init__(self, machine, server, commands):
@@ -177,6 +188,7 @@ class Pools(Store):
     """A store with pools, which a policy sends files to, in ways that change."""
 
     name = "pools"
+    parity = []
     has_pools = True
 
     def init(self):
@@ -194,6 +206,7 @@ class Pools(Store):
         text = f'version = 1\n[archive]\nstore = "{self.folder}"\npaths = ["{source}"]\n'
         for pool, size in (("near", "4M"), ("far", "8M"), ("attic", "16M")):
             text += f'[pools.{pool}]\nkind = "disk"\npath = "{self.pool(pool)}"\nvolume-size = "{size}"\n'
+            text += 'parity = "2+1"\n' if pool == "near" else ""
         whens = {"large": '{ size = ">2M" }', "text": '{ path = ["*.txt", "*.log", "*.c"] }'}
         for rule in RULES:
             text += f'[[rules]]\nname = "{rule}"\npools = {routes.get(rule, POOLS[:1])}\n'

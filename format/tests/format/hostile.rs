@@ -89,9 +89,27 @@ fn decode_everything(bytes: &[u8]) {
         assert_eq!(prefix.encode(), bytes[..Prefix::LEN]);
         let _ = (prefix.check_body(bytes), prefix.check_payload(bytes));
     }
+    decode_parity(bytes);
     decode_plain(bytes);
     if let Some(at) = find_magic(bytes) {
         assert!(at < bytes.len());
+    }
+}
+
+/// Any bytes at all, and as a body whose checksum is right.
+fn decode_parity(bytes: &[u8]) {
+    let mut wrapped = PARITY_MAGIC.to_vec();
+    wrapped.extend_from_slice(&1u16.to_le_bytes());
+    wrapped.extend_from_slice(&u32::try_from(bytes.len()).expect("short").to_le_bytes());
+    wrapped.extend_from_slice(&checksum(bytes).to_le_bytes());
+    wrapped.extend_from_slice(bytes);
+    for bytes in [bytes, &wrapped] {
+        if let Ok(header) = ParityHeader::decode(bytes) {
+            let mut again = Vec::new();
+            header.encode(&mut again);
+            assert_eq!(again, bytes[..header.len()]);
+            let _ = ParityTable::decode(&header, bytes);
+        }
     }
 }
 

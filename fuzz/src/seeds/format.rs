@@ -1,7 +1,8 @@
 //! Seeds of the target `format`: the bodies of all golden frames, and what lies in their chunks.
 
 use format::{
-    ChunkHeader, ChunkKind, FilterRecord, Finding, Frame, FrameKind, Options, TagKind, blocks,
+    ChunkHeader, ChunkKind, FilterRecord, Finding, Frame, FrameKind, Options, ParityColumn,
+    ParityHeader, ParityKind, ParityTable, StoreId, TagKind, Timestamp, blocks,
 };
 
 use super::{Seed, golden, seed};
@@ -19,6 +20,7 @@ const VOLUME: u8 = 22;
 const FILTERS: u8 = 23;
 const MAGIC: u8 = 24;
 const PATHS: u8 = 25;
+const PARITY: u8 = 26;
 
 pub fn all() -> Vec<Seed> {
     let mut seeds = Vec::new();
@@ -41,7 +43,29 @@ pub fn all() -> Vec<Seed> {
     let value = options.get(FilterRecord::OPTION).next().expect("it was put there").to_vec();
     seeds.push(seed("filter", &[&[FILTERS], &value]));
     seeds.push(seed("paths", &[&[PATHS, 3, 0], b"a/ba/b-"]));
+    seeds.push(seed("parity", &[&[PARITY], &parity()]));
     seeds
+}
+
+/// A header's body, with its length in front, and a table.
+fn parity() -> Vec<u8> {
+    let header = ParityHeader {
+        kind: ParityKind::Across,
+        store: StoreId([1; 16]),
+        set: [2; 16],
+        created: Timestamp::default(),
+        number: 1,
+        parity_count: 2,
+        shard_length: 4096,
+        row_count: 2,
+        columns: vec![ParityColumn { volume: 1, offset: 0, length: 5000 }],
+    };
+    let (mut file, mut table) = (Vec::new(), Vec::new());
+    header.encode(&mut file);
+    ParityTable { columns: vec![vec![1, 2]], own: vec![3, 4] }.encode(&mut table);
+    let body = &file[ParityHeader::PREFIX_LEN..];
+    let length = u16::try_from(body.len()).expect("it is short");
+    [&length.to_le_bytes()[..], body, &table].concat()
 }
 
 fn decoder(kind: FrameKind) -> Option<u8> {

@@ -15,6 +15,7 @@ use super::arguments::{
 };
 use super::console::Console;
 use super::open::{access, ambient, cancel_on_signals, engine, has_passphrase, workers};
+use super::parity;
 use super::place::{Place, open_writer};
 use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
@@ -92,9 +93,11 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
         (writer, drives_failed) = (anew, true);
         content = source(&command, None);
     };
+    let unprotected = !report.dry_run && parity::protect(&mut *writer, &cancel, console)?;
     tell(&report, console)?;
     let failed = report.untransformed_chunks + report.unscanned > 0;
-    let faults = report.faults > 0 || failed || !report.behind.is_empty() || drives_failed;
+    let faults =
+        report.faults > 0 || failed || !report.behind.is_empty() || drives_failed || unprotected;
     Ok(Outcome { faults, refused: report.held + report.stopped > 0 })
 }
 

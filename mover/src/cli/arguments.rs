@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::media::Parity;
 use crate::net::Fingerprint;
 use crate::session::StageSpec;
 use crate::source::SourceConfig;
@@ -99,7 +100,8 @@ Example:
 Examples:
   mover init /backup/store                              with a passphrase
   mover init /backup/store --recipient age1qy...        this machine can write, and not read
-  mover init /backup/store --no-encryption              no secrets at all")]
+  mover init /backup/store --no-encryption              no secrets at all
+  mover init /backup/store --parity 10+2                heals what is damaged, for a fifth more room")]
 pub(crate) struct Init {
     /// The folder to make, which must not exist or be empty; or mover://HOST:PORT/NAME
     #[arg(value_hint = ValueHint::DirPath)]
@@ -110,6 +112,9 @@ pub(crate) struct Init {
     /// Encrypt nothing
     #[arg(long)]
     pub(crate) no_encryption: bool,
+    /// Keep parity beside the volumes, which heals damaged and lost ones: 10+2 is two files for ten
+    #[arg(long, value_name = "N+M")]
+    pub(crate) parity: Option<Parity>,
 }
 
 /// What of a source is left out.
@@ -545,6 +550,25 @@ Examples:
         store: PathBuf,
         /// The pool
         pool: String,
+    },
+    /// Make parity of all that has none yet, or say how much parity a pool is to have
+    #[command(after_help = "\
+Examples:
+  mover media protect /backup/store --parity 10+2        two files for ten volumes, from now on
+  mover media protect /backup/store --pool nas --parity 4+1
+  mover media protect /backup/store --parity none        take all parity away
+
+Archives, copies and prunes end with the same. `mover verify --repair` heals by it.")]
+    Protect {
+        /// The store
+        #[arg(value_hint = ValueHint::DirPath)]
+        store: PathBuf,
+        /// The pool that --parity is for; by default the store's own folder
+        #[arg(long, value_name = "POOL", requires = "parity")]
+        pool: Option<String>,
+        /// Volumes of a set, and files of parity beside them: as many of all these may be lost
+        #[arg(long, value_name = "N+M")]
+        parity: Option<String>,
     },
     /// Let a cartridge be written, whatever is on it; or a blank disc, whatever was wrong with it
     #[command(after_help = "Example:\n  mover media label /backup/store tape --overwrite ARC007L6")]

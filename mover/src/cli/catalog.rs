@@ -9,6 +9,7 @@ use super::arguments::{Catalog as Command, CatalogCommand, Global};
 use super::console::{Console, path_fields, path_text};
 use super::list::readable;
 use super::open::{ambient, cancel_on_signals, engine, keyring};
+use super::parity;
 use super::place::{local, open_store};
 use crate::error::Result;
 use crate::session::{self, CompareReport, Decoding, PathDifference, Progress, Watch};
@@ -49,6 +50,7 @@ fn merge(store: &Path, from: &Path, pool: &str, console: &Console) -> Result<Out
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
     let report = console
         .watch(&progress, || session::merge(&ambient(), &mut writer, &other, pool, &watch))?;
+    let unprotected = parity::protect(&mut writer, &cancel, console)?;
     console.document("report", &report)?;
     console.line(&format!(
         "took over {} archives and {} chunks, {} in {:.1} s",
@@ -67,7 +69,7 @@ fn merge(store: &Path, from: &Path, pool: &str, console: &Console) -> Result<Out
             console.line(&format!("  {count} {what}"))?;
         }
     }
-    Ok(Outcome { faults: report.faults > 0, refused: false })
+    Ok(Outcome { faults: report.faults > 0 || unprotected, refused: false })
 }
 
 fn with_media(store: &Path, console: &Console) -> Result<Outcome> {

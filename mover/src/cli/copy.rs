@@ -4,6 +4,7 @@ use super::Outcome;
 use super::arguments::Copy;
 use super::console::Console;
 use super::open::{ambient, cancel_on_signals};
+use super::parity;
 use super::place::local;
 use crate::error::Result;
 use crate::session::{self, CopyConfig, CopyReport, CopySource, Progress, Watch};
@@ -55,8 +56,10 @@ pub(super) fn copy(
         console.note(&format!("{error}; going on with the other drives"));
         (writer, drives_failed) = (anew, true);
     };
+    let unprotected = parity::protect(&mut writer, &cancel, console)?;
     tell(&report, console)?;
-    Ok(Outcome { faults: report.faults > 0 || drives_failed, refused: false })
+    let faults = report.faults > 0 || drives_failed || unprotected;
+    Ok(Outcome { faults, refused: false })
 }
 
 fn tell(report: &CopyReport, console: &Console) -> Result<()> {

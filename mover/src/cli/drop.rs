@@ -6,6 +6,7 @@ use super::Outcome;
 use super::arguments::{Drop, Global};
 use super::console::Console;
 use super::open::{ambient, cancel_on_signals};
+use super::parity;
 use super::place::{open_store, open_writer};
 use crate::error::Result;
 use crate::store::{ArchiveRecord, ReadStore};
@@ -26,7 +27,8 @@ pub(super) fn run(command: Drop, global: &Global, console: &Console) -> Result<O
         writer.drop_archive(&record.header.archive, ambient().clock.now())?;
         tell(&record, false, console)?;
     }
-    Ok(Outcome::default())
+    let faults = parity::protect(&mut *writer, &cancel, console)?;
+    Ok(Outcome { faults, refused: false })
 }
 
 fn find_all(store: &dyn ReadStore, names: &[String]) -> Result<Vec<ArchiveRecord>> {

@@ -12,13 +12,18 @@ use super::place::{Place, remote};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{NewMember, StateFolder, create_group, unencrypted_group};
 use crate::net::RemoteStore;
-use crate::store::{Store, StoreConfig};
+use crate::store::{HOME_POOL, Store, StoreConfig, remember_parity};
 
 pub(super) fn run(command: Init, global: &Global, console: &Console) -> Result<Outcome> {
     let ambient = ambient();
     let (random, clock) = (&*ambient.random, &*ambient.clock);
     // Before a passphrase is asked for: a folder that cannot be used is told at once.
     let place = Place::of(&command.store)?;
+    if let (Place::Remote(address), true) = (&place, command.parity.is_some()) {
+        let message = format!("parity is kept by the mover that has the store, {address}");
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .way_out("run `mover media protect STORE --parity N+M` on its machine"));
+    }
     if let Place::Folder(path) = &place {
         check_new(path)?;
     }
@@ -29,7 +34,13 @@ pub(super) fn run(command: Init, global: &Global, console: &Console) -> Result<O
         create_group(random, clock, &members)?.0
     };
     let id = match place {
-        Place::Folder(path) => Store::create(&StoreConfig::open(path)?, &group)?,
+        Place::Folder(path) => {
+            let id = Store::create(&StoreConfig::open(&path)?, &group)?;
+            if command.parity.is_some() {
+                remember_parity(&path, HOME_POOL, command.parity)?;
+            }
+            id
+        }
         Place::Remote(address) => {
             let cancel = cancel_on_signals()?;
             RemoteStore::create(&remote(address, global, &cancel, console)?, &group)?

@@ -9,6 +9,7 @@ use super::arguments::{Media as Command, MediaCommand};
 use super::catalog::tell_rebuilt;
 use super::console::Console;
 use super::copy::copy;
+use super::parity;
 use super::place::{local, remember};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::disc::DiscStorage;
@@ -42,6 +43,9 @@ pub(super) fn run(command: Command, console: &Console) -> Result<Outcome> {
                 remember(&store, &policy)?;
             }
             scan(&store, console)
+        }
+        MediaCommand::Protect { store, pool, parity } => {
+            parity::run(&store, pool.as_deref(), parity.as_deref(), console)
         }
         MediaCommand::Close { store, pool } => close(&store, &pool, console),
         MediaCommand::Label { store, pool, overwrite } => label(&store, &pool, &overwrite, console),
@@ -97,6 +101,7 @@ fn list(path: &Path, console: &Console) -> Result<Outcome> {
         }
     }
     list_carriers(path, console)?;
+    parity::list(&store, console)?;
     let faults = store.faults()?;
     for fault in &faults {
         console.line(&format!("  {fault}"))?;

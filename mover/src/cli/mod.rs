@@ -3,6 +3,7 @@
 mod arguments;
 mod console;
 mod open;
+mod parity;
 mod place;
 mod init;
 mod archive;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etcetera::BaseStrategy;
+use format::{Epoch, KeyGroup};
 
 use super::arguments::Global;
 use super::console::Console;
@@ -78,11 +79,27 @@ pub(super) fn has_passphrase(store: &dyn ReadStore) -> Result<bool> {
 /// The keys to read with.
 pub(super) fn keyring(store: &dyn ReadStore, global: &Global) -> Result<Keyring> {
     let groups = store.groups()?;
-    if groups.iter().all(|group| !group.is_encrypted()) {
+    let lost = epochs_of_lost_groups(store, &groups)?;
+    if lost.is_empty() && groups.iter().all(|group| !group.is_encrypted()) {
         return Ok(Keyring::empty());
     }
     let access = access(global, &store.name(), has_passphrase(store)?)?;
-    Keyring::open(&groups, &access, &store.name())
+    let mut keyring = Keyring::open(&groups, &access, &store.name())?;
+    if !keyring.open_lost(&lost, &access) && groups.is_empty() {
+        let message = format!("store {} has no readable key group", store.name());
+        return Err(Error::new(ErrorKind::Damaged, message)
+            .way_out("give --identity FILE as mover key export wrote it, if there is one"));
+    }
+    Ok(keyring)
+}
+
+/// The epochs of key groups of which damage has left no frame.
+fn epochs_of_lost_groups(store: &dyn ReadStore, groups: &[KeyGroup]) -> Result<Vec<Epoch>> {
+    let sessions = store.sessions()?;
+    let mut epochs: Vec<Epoch> = sessions.into_iter().flat_map(|it| it.header.epochs).collect();
+    let is_known = |epoch: &Epoch| groups.iter().any(|group| group.group == epoch.group);
+    epochs.retain(|epoch| !epoch.envelope.is_empty() && !is_known(epoch));
+    Ok(epochs)
 }
 
 /// A new passphrase: from a file, the environment, or asked for twice.

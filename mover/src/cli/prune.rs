@@ -6,6 +6,7 @@ use super::Outcome;
 use super::arguments::Prune;
 use super::console::Console;
 use super::open::{ambient, cancel_on_signals};
+use super::parity;
 use super::place::local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{Policy, Retention};
@@ -39,8 +40,12 @@ pub(super) fn run(command: &Prune, console: &Console) -> Result<Outcome> {
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
     let report =
         console.watch(&progress, || session::prune(&ambient(), &mut writer, &config, &watch))?;
+    let unprotected = match config.dry_run {
+        true => false,
+        false => parity::protect(&mut writer, &cancel, console)?,
+    };
     tell(&report, console)?;
-    Ok(Outcome::default())
+    Ok(Outcome { faults: unprotected, refused: false })
 }
 
 /// What a policy says of each pool that it says something of.

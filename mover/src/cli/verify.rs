@@ -9,6 +9,7 @@ use super::Outcome;
 use super::arguments::{Global, Verify};
 use super::console::Console;
 use super::open::{ambient, cancel_on_signals, engine, keyring, workers};
+use super::parity::{protect_anew, tell_healed};
 use super::place::{local, open_store};
 use crate::error::Result;
 use crate::key::Keyring;
@@ -22,9 +23,7 @@ use crate::units::show;
 pub(super) fn run(command: Verify, global: &Global, console: &Console) -> Result<Outcome> {
     let cancel = cancel_on_signals()?;
     if command.repair {
-        let mut writer =
-            StoreWriter::open(&local(&command.store, "repairing")?, "verify --repair")?;
-        return repair(&command, &mut writer, global, console, &cancel);
+        return repair(&command, global, console, &cancel);
     }
     let store = open_store(&command.store, global, &cancel, console)?;
     let (report, _) = check(&command, &*store, global, console, &cancel)?;
@@ -70,25 +69,53 @@ fn check(
 /// Exits as one without faults where nothing is wrong any more.
 fn repair(
     command: &Verify,
-    writer: &mut StoreWriter,
     global: &Global,
     console: &Console,
     cancel: &Cancel,
 ) -> Result<Outcome> {
-    let store = writer.store();
-    let (checked, damage) = check(command, &*store, global, console, cancel)?;
+    let open = || StoreWriter::open(&local(&command.store, "repairing")?, "verify --repair");
+    let mut writer = open()?;
+    let (mut checked, mut damage) = check(command, &*writer.store(), global, console, cancel)?;
     if checked.damaged == 0 {
         return Ok(Outcome::default());
     }
+    // Parity first: it puts volumes back as they were, and what it mends need not be written anew.
+    let progress = Progress::default();
+    let watch = Watch { observer: console, progress: &progress, cancel };
+    let healed =
+        console.watch(&progress, || session::heal(&mut writer, &damage.volumes, &watch))?;
+    if !healed.volumes.is_empty() {
+        tell_healed(&healed, console)?;
+        drop(writer);
+        writer = open()?;
+        (checked, damage) = check(command, &*writer.store(), global, console, cancel)?;
+    }
+    let mut is_well = true;
+    if checked.damaged > 0 && !damage.is_of_parity_alone() {
+        let report = by_copies(&mut writer, &damage, global, console, cancel)?;
+        is_well = report.is_well();
+    }
+    let unprotected = protect_anew(&mut writer, &damage.parity, cancel, console)?;
+    Ok(Outcome { faults: !is_well || unprotected, refused: false })
+}
+
+fn by_copies(
+    writer: &mut StoreWriter,
+    damage: &Damage,
+    global: &Global,
+    console: &Console,
+    cancel: &Cancel,
+) -> Result<RepairReport> {
     let progress = Progress::default();
     let watch = Watch { observer: console, progress: &progress, cancel };
     let (mut report, lost) =
-        console.watch(&progress, || session::repair(&ambient(), writer, &damage, &watch))?;
+        console.watch(&progress, || session::repair(&ambient(), writer, damage, &watch))?;
     if !lost.is_empty() {
+        let store = writer.store();
         report.lost_entries = name_lost(&store, &lost, global, console, &watch)?;
     }
     tell(&report, console)?;
-    Ok(Outcome { faults: !report.is_well(), refused: false })
+    Ok(report)
 }
 
 /// Which files are lost stands in what is encrypted. None without a key.

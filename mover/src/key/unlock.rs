@@ -233,6 +233,19 @@ impl Keyring {
         }
     }
 
+    /// Opens groups of which no frame is left, for who has their secrets on paper: `epochs` are
+    /// theirs, from session headers. Gives whether any is open.
+    pub fn open_lost(&mut self, epochs: &[Epoch], access: &Access) -> bool {
+        for epoch in epochs {
+            if self.secret(epoch.group).is_none() {
+                let mut secrets = access.identities.iter().cloned().map(GroupSecret);
+                let found = secrets.find(|secret| read_epoch(epoch, secret).is_ok());
+                self.secrets.extend(found.map(|secret| (epoch.group, secret)));
+            }
+        }
+        epochs.iter().any(|epoch| self.secret(epoch.group).is_some())
+    }
+
     /// Adds a group that was just made, or opened elsewhere.
     pub fn insert(&mut self, group: GroupId, secret: GroupSecret) {
         self.secrets.insert(group, secret);

@@ -63,6 +63,11 @@ impl Storage for DiskStorage {
         std::fs::remove_file(&path).map_err(|cause| Error::io("removing", &path, cause))
     }
 
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (from, to) = (self.path(from), self.path(to));
+        std::fs::rename(&from, &to).map_err(|cause| Error::io("renaming", &from, cause))
+    }
+
     fn sync(&self) -> Result<()> {
         durable::sync_folder(&self.folder)
     }

@@ -59,6 +59,8 @@ struct FakeFile {
     changes: Vec<Change>,
     /// The folder was synced since the file was made.
     named: bool,
+    /// What had its name until then: one of the two is there after a crash.
+    replaced: Option<Box<FakeFile>>,
 }
 
 #[derive(Clone, Debug)]
@@ -188,6 +190,10 @@ impl FakeStorage {
         let (traits, capacity) = (state.traits, state.capacity);
         for (name, file) in &state.files {
             if !file.named && random_bytes::<1>(&random)[0] < 128 {
+                if let Some(replaced) = &file.replaced {
+                    let bytes = replaced.after_crash(&random);
+                    files.insert(name.clone(), FakeFile::settled(bytes));
+                }
                 continue;
             }
             let bytes = file.after_crash(&random);
@@ -309,7 +315,8 @@ fn power_failed() -> Error {
 
 impl FakeFile {
     fn settled(bytes: Vec<u8>) -> FakeFile {
-        FakeFile { live: bytes.clone(), durable: bytes, changes: Vec::new(), named: true }
+        let (changes, named, replaced) = (Vec::new(), true, None);
+        FakeFile { live: bytes.clone(), durable: bytes, changes, named, replaced }
     }
 
     fn after_crash(&self, random: &dyn Random) -> Vec<u8> {
@@ -400,13 +407,34 @@ impl Storage for FakeStorage {
         }
     }
 
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.about_to_change();
+        let mut state = self.lock();
+        let powered = state.begin(false)?;
+        state.existing(from)?;
+        let mut file = state.files.remove(from).expect("it exists");
+        let before = state.files.remove(to);
+        file.replaced = before.map(|file| match file.replaced {
+            Some(durable) if !file.named => durable,
+            _ => Box::new(file),
+        });
+        file.named = false;
+        state.files.insert(to.to_owned(), file);
+        match powered {
+            true => Ok(()),
+            false => Err(power_failed()),
+        }
+    }
+
     fn sync(&self) -> Result<()> {
         self.about_to_change();
         let mut state = self.lock();
         if !state.begin(false)? {
             return Err(power_failed());
         }
-        state.files.values_mut().for_each(|file| file.named = true);
+        for file in state.files.values_mut() {
+            (file.named, file.replaced) = (true, None);
+        }
         state.removed.clear();
         Ok(())
     }

@@ -18,11 +18,13 @@ mod writeback;
 mod writer;
 mod reader;
 mod scan;
+mod parity;
 mod spec;
 mod remembered;
 
 pub use disk::DiskStorage;
 pub use fake::FakeStorage;
+pub use parity::Parity;
 pub use reader::{FrameBytes, VolumeReader};
 pub use scan::{Payloads, Scan, Scanned};
 pub use spec::{Media, PoolSpec};

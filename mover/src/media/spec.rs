@@ -11,7 +11,7 @@ use super::disc::{Burner, DiscConfig, DiscStorage, ImageBurner, RecorderBurner};
 use super::library::{Ask, DriveKind, Library, Operator, Robot};
 use super::object::{ObjectConfig, ObjectStorage};
 use super::tape::{FolderLoader, LibraryLoader, Loader, TapeConfig, TapeStorage};
-use super::{DiskStorage, MediumKind, Storage};
+use super::{DiskStorage, MediumKind, Parity, Storage};
 use crate::units::Size;
 use crate::{Error, ErrorKind, Result};
 
@@ -31,6 +31,9 @@ pub enum PoolSpec {
         /// Bytes at which a volume ends.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         volume_size: Option<Size>,
+        /// Files of parity beside the volumes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parity: Option<Parity>,
     },
     /// Tape cartridges: in a library with a robot, or files that stand for them.
     Tape {
@@ -148,6 +151,14 @@ impl PoolSpec {
             }
             // A cartridge or disc holds one volume, however long it is.
             PoolSpec::Tape { .. } | PoolSpec::Optical { .. } => u64::MAX,
+        }
+    }
+
+    /// Files of parity beside the volumes; none where nothing is said.
+    pub fn parity(&self) -> Option<Parity> {
+        match self {
+            PoolSpec::Disk { parity, .. } => *parity,
+            _ => None,
         }
     }
 

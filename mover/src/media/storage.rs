@@ -99,6 +99,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Takes a volume away, for ever: its file is removed, its cartridge is blank again, its disc is
     /// retired. Fails with [`crate::ErrorKind::Refused`] where a lock forbids it.
     fn remove(&self, name: &str) -> Result<()>;
+    /// Puts the file `from` in the place of the file `to`, in one step, whether there is one or not.
+    /// Durable after [`Storage::sync`]. Only where volumes are files.
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let message = format!("putting {from} in the place of {to}: this medium cannot do that");
+        Err(crate::Error::new(crate::ErrorKind::Unsupported, message))
+    }
     /// Makes names durable.
     fn sync(&self) -> Result<()>;
     /// What people call the volume: a path, or the pool and the barcode.

@@ -11,6 +11,7 @@ use super::bounds::{Bounds, Unit};
 use super::globs::Globs;
 use super::nearest::nearest;
 use crate::Error;
+use crate::media::Parity;
 use crate::pin;
 use crate::units::{Size, Time};
 
@@ -27,6 +28,8 @@ pub(super) enum Form {
     /// Which component it is: `blake3:` and its digest.
     Digest,
     Bounds(Unit),
+    /// Columns of data and of parity.
+    Parity,
     /// A whole number.
     Count {
         least: i64,
@@ -191,8 +194,8 @@ pub(super) fn suggest<'a>(text: &str, names: impl Iterator<Item = &'a str>, know
 
 impl Form {
     fn is_text(&self) -> bool {
-        use Form::{Bounds, Digest, Glob, OneOf, Size, Text, Time, Word};
-        matches!(self, Text | Glob | Word | Size | Time | Digest | Bounds(_) | OneOf(_))
+        use Form::{Bounds, Digest, Glob, OneOf, Parity, Size, Text, Time, Word};
+        matches!(self, Text | Glob | Word | Size | Time | Digest | Bounds(_) | Parity | OneOf(_))
     }
 
     /// Whether a text can stand there; what is wrong with it, and the way out.
@@ -205,6 +208,7 @@ impl Form {
             Form::Size => text.parse::<Size>().map(drop).map_err(told),
             Form::Time => text.parse::<Time>().map(drop).map_err(told),
             Form::Digest => pin::parse(text).map(drop).map_err(told),
+            Form::Parity => text.parse::<Parity>().map(drop).map_err(told),
             Form::Bounds(unit) => Bounds::parse(text, *unit).map(drop).map_err(told),
             Form::Glob => Globs::of_paths(&own()).map(drop).map_err(told),
             Form::Word => Globs::of_words(&own()).map(drop).map_err(told),
@@ -225,6 +229,7 @@ impl Form {
             Form::Time => "a time",
             Form::Digest => "a digest",
             Form::Bounds(_) => "a bound",
+            Form::Parity => "a text",
             Form::Count { .. } => "a whole number",
             Form::Flag => "true or false",
             Form::Many(_) => "a list",
@@ -241,6 +246,7 @@ impl Form {
             Form::Size => "\"64M\"".to_owned(),
             Form::Time => "\"30d\"".to_owned(),
             Form::Digest => "\"blake3:...\"".to_owned(),
+            Form::Parity => "\"10+2\"".to_owned(),
             Form::Bounds(Unit::Bytes) => "\">1M\"".to_owned(),
             Form::Bounds(Unit::Seconds) => "\">30d\"".to_owned(),
             Form::Bounds(Unit::Bits) => "\">7.5\"".to_owned(),

@@ -120,6 +120,7 @@ const DISK: &[Key] = &[
     required("kind", Form::OneOf(&["disk"]), KIND),
     required("path", Form::Text, "the folder"),
     VOLUME_SIZE,
+    key("parity", Form::Parity, "files beside the volumes that heal them, such as 10+2"),
 ];
 
 const TAPE: &[Key] = &[

@@ -54,6 +54,7 @@ fn of(form: &Form) -> Value {
         Form::Bounds(Unit::Bytes) => bounds(SIZE),
         Form::Bounds(Unit::Seconds) => bounds(TIME),
         Form::Bounds(Unit::Bits) => bounds("[0-8](\\.[0-9]+)?"),
+        Form::Parity => text("[0-9]{1,3}\\+[0-9]{1,3}".to_owned()),
         Form::Count { least, most } => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }

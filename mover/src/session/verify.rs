@@ -14,7 +14,7 @@ use super::decode::{Decoder, Decoding};
 use super::feed::cancelled;
 use super::report::VerifyReport;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{ArchiveRecord, ChunkPlace, Fault, FaultKind, ReadStore};
+use crate::store::{ArchiveRecord, ChunkPlace, Fault, FaultKind, ParityFault, ReadStore};
 
 /// What is checked.
 pub struct VerifyConfig {
@@ -35,11 +35,18 @@ pub struct Damage {
     pub volumes: BTreeSet<u32>,
     /// Chunks that some archive needs and that lie nowhere.
     pub missing: BTreeSet<ChunkId>,
+    /// Files of parity that are not what they were, or missing.
+    pub parity: BTreeSet<String>,
     /// Faults that no copy of anything mends: lists that lie, chunks that do not decode.
     pub beyond_repair: u64,
 }
 
 impl Damage {
+    /// Nothing that was archived is touched.
+    pub fn is_of_parity_alone(&self) -> bool {
+        self.volumes.is_empty() && self.missing.is_empty() && self.beyond_repair == 0
+    }
+
     /// The chunks of which none of these copies is sound.
     fn without_copy(&self, places: &[ChunkPlace]) -> HashSet<ChunkId> {
         let at = |place: &ChunkPlace| (place.volume, place.offset);
@@ -52,6 +59,9 @@ impl Damage {
     }
 }
 
+/// Chunks beyond those that the store has which an archive may need and be believed: each is named
+/// as lost. A list that claims more lies, or is all that is left.
+const LOST_COUNT_MAX: u64 = 1 << 16;
 /// Chunks whose places are asked for at once.
 const ASKED_COUNT: usize = 4096;
 
@@ -77,7 +87,10 @@ pub fn verify(
     verifier.report.decoded = config.read;
     let places = verifier.places(&archives)?;
     match config.archive {
-        None => verifier.volumes(&places)?,
+        None => {
+            verifier.volumes(&places)?;
+            verifier.parity()?;
+        }
         Some(_) => verifier.headers(&places),
     }
     let shapes = verifier.decode(&places)?;
@@ -125,7 +138,7 @@ impl Verifier<'_> {
             let needed =
                 footer.needs.iter().fold(0u64, |sum, range| sum.saturating_add(range.count));
             let indexed = footer.index_page_count.saturating_add(footer.index_root_count);
-            if needed.saturating_add(indexed) > stored {
+            if needed.saturating_add(indexed) > stored.saturating_add(LOST_COUNT_MAX) {
                 let name = &archive.header.name;
                 let message = format!(
                     "archive {name} needs {needed} chunks and an index of {indexed}, and the store \
@@ -207,6 +220,21 @@ impl Verifier<'_> {
             }
         }
         self.report.chunks += places.len() as u64;
+        Ok(())
+    }
+
+    fn parity(&mut self) -> Result<()> {
+        for fault in self.store.check_parity()? {
+            match &fault {
+                ParityFault::File { file, .. } => {
+                    self.damage.parity.insert(file.clone());
+                }
+                // The catalog may have missed it too.
+                ParityFault::Volume(number) if !self.damage.volumes.insert(*number) => continue,
+                ParityFault::Volume(_) => {}
+            }
+            self.fault(&Error::new(ErrorKind::Damaged, fault.to_string()));
+        }
         Ok(())
     }
 

@@ -1,13 +1,14 @@
 //! Cuts the power before an operation, and looks at what is left.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::model::Model;
 use super::scenario::rig_on;
-use crate::media::FakeStorage;
+use crate::ambient::SeededRandom;
+use crate::media::{FakeStorage, volume_file};
 use crate::store::tests::{self, Log, Rig};
 use crate::store::{Store, rebuild};
 
@@ -98,19 +99,21 @@ impl Cuts {
         if !self.known.lock().expect("no holder panics").insert(state) {
             return;
         }
-        let rig = rig_on(&left);
+        let mut rig = rig_on(&left);
+        // What is made behind the cut has names of its own.
+        rig.config.random = Arc::new(SeededRandom::new(!seed));
         for (name, bytes) in &*watched.catalog {
             std::fs::write(rig.folder.path().join(name), bytes).expect("there is room");
         }
         let thorough = (operation + way).is_multiple_of(THOROUGH_EACH);
-        if let Err(broken) = survives(&rig, model, thorough) {
+        if let Err(broken) = survives(&rig, &left, model, thorough) {
             panic!("seed {}, operation {operation}, way {way}: {broken}", self.seed);
         }
     }
 }
 
 /// Opens what is left as a writer does, and looks.
-fn survives(rig: &Rig, model: &Model, thorough: bool) -> Result<(), String> {
+fn survives(rig: &Rig, media: &[FakeStorage], model: &Model, thorough: bool) -> Result<(), String> {
     let failed = |error: crate::Error| format!("opening: {error}");
     drop(rig.writer().map_err(failed)?);
     model.broken_by(&Store::open(&rig.config).map_err(failed)?)?;
@@ -126,7 +129,28 @@ fn survives(rig: &Rig, model: &Model, thorough: bool) -> Result<(), String> {
     drop(writer);
     let store = Store::open(&rig.config).map_err(failed)?;
     tests::check(&store, &log);
-    model.broken_by(&store)
+    model.broken_by(&store)?;
+    heals(rig, media).map_err(|error| format!("healing: {error}"))?;
+    model.broken_by(&Store::open(&rig.config).map_err(failed)?)
+}
+
+/// Protects, loses a volume of each medium that parity stands in for, and has it given back.
+fn heals(rig: &Rig, media: &[FakeStorage]) -> Result<(), crate::Error> {
+    let mut writer = rig.writer()?;
+    let done = writer.protect(&BTreeSet::new(), &mut |_| Ok(()))?;
+    assert!(done.troubles.is_empty(), "nothing is damaged: {done:?}");
+    for state in writer.parity()? {
+        let Some(number) = state.volumes_across.first() else { continue };
+        let file = volume_file(*number);
+        let medium = media.iter().find(|medium| medium.files().iter().any(|(it, _)| *it == file));
+        let medium = medium.expect("a set has volumes that are there");
+        let before = medium.bytes(&file);
+        medium.lose(&file);
+        let healed = writer.heal(&BTreeSet::new(), &mut |_| Ok(()))?;
+        assert_eq!((&healed.volumes[..], healed.lost_bytes), (&[*number][..], 0));
+        assert!(medium.bytes(&file) == before, "{file} is another one");
+    }
+    Ok(())
 }
 
 fn catalog_of(folder: &Path) -> Catalog {

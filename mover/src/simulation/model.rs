@@ -109,6 +109,10 @@ impl Model {
         for chunk in self.archives.values().flat_map(|archive| &archive.chunks) {
             finds(store, chunk)?;
         }
+        let parity = store.check_parity().map_err(|error| format!("parity: {error}"))?;
+        if let Some(fault) = parity.first() {
+            return Err(fault.to_string());
+        }
         let faults = store.faults().map_err(|error| format!("faults: {error}"))?;
         match faults.iter().find(|fault| Fault::is_loss(fault)) {
             Some(fault) => Err(format!("a fault: {fault}")),

@@ -11,7 +11,7 @@ use format::{
 use super::cut::Cuts;
 use super::model::{Archive, Drop};
 use crate::ambient::{SeededRandom, SteppingClock, random_bytes};
-use crate::media::FakeStorage;
+use crate::media::{FakeStorage, Parity};
 use crate::pipeline::Cancel;
 use crate::session::{
     Ambient, CopyConfig, CopySource, Keep, Observer, Progress, PruneConfig, Watch, copy, prune,
@@ -112,6 +112,7 @@ pub(super) fn rig_on([home, vault]: &[FakeStorage; 2]) -> Rig {
         storage: Arc::new(vault.clone()),
         volume_size: VOLUME_SIZE,
         streams: 1,
+        parity: Some(Parity { data: 2, parity: 1 }),
     }];
     rig
 }
@@ -176,6 +177,16 @@ impl<'c> Scenario<'c> {
         if self.writer.is_none() {
             self.writer = Some(self.rig.writer()?);
         }
+        self.done(step)?;
+        // As every command ends.
+        if let Some(writer) = &mut self.writer {
+            let done = writer.protect(&BTreeSet::new(), &mut |_| Ok(()))?;
+            assert!(done.troubles.is_empty(), "nothing is damaged: {done:?}");
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::Archive { chunks, pools, in_runs, needs, ends } => {
                 self.archive(*chunks, pools, *in_runs && *pools == [HOME_POOL], needs, *ends)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ambient::{Clock, Random, SystemClock, SystemRandom};
-use crate::media::{DiskStorage, Storage};
+use crate::media::{DiskStorage, Parity, Storage};
 
 /// A pool beside the home pool.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct PoolConfig {
     pub volume_size: u64,
     /// Volumes that are written at once, at most; never more than there are drives.
     pub streams: usize,
+    /// Files of parity beside the volumes.
+    pub parity: Option<Parity>,
 }
 
 /// What may be appended between two commits: what a power loss can take, of which nothing was
@@ -47,6 +49,8 @@ pub struct StoreConfig {
     pub cache_size: u64,
     /// What the volumes of the home pool lie on; none is the folder `volumes` of the store.
     pub storage: Option<Arc<dyn Storage>>,
+    /// The parity of the home pool.
+    pub parity: Option<Parity>,
     /// The pools beside the home pool.
     pub pools: Vec<PoolConfig>,
     /// The store's own storage map: by the name of a pool that a source sends chunks to, where they
@@ -68,6 +72,7 @@ impl StoreConfig {
             tape_window: CommitWindow { bytes: 2 << 30, interval: Duration::from_secs(60) },
             cache_size: 16 << 20,
             storage: None,
+            parity: None,
             pools: Vec::new(),
             map: BTreeMap::new(),
             clock: Arc::new(SystemClock::start()),

@@ -1,5 +1,6 @@
 //! What a session asks of a store, wherever the store is: in a folder here, or with another mover.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use format::{
@@ -10,11 +11,12 @@ use format::{
 
 use super::find;
 use super::open::Store;
+use super::parity::ParityFault;
 use super::record::{
     ArchiveRecord, BlockPlace, ChunkPlace, Fault, SessionRecord, StoredChunk, StreamEnd,
     VolumeRecord,
 };
-use super::writer::StoreWriter;
+use super::writer::{Protected, Step, StoreWriter};
 use crate::pipeline::Meter;
 use crate::{Error, ErrorKind, Result};
 
@@ -55,6 +57,10 @@ pub trait ReadStore: Send + Sync {
     fn check_volume(&self, volume: &VolumeRecord) -> Result<Vec<Fault>>;
     /// All that is known to be wrong with the volumes.
     fn faults(&self) -> Result<Vec<Fault>>;
+    /// Reads all parity, where it is at hand: another mover looks after its own.
+    fn check_parity(&self) -> Result<Vec<ParityFault>> {
+        Ok(Vec::new())
+    }
 
     /// Connections that had to be made anew; none are needed for a folder.
     fn retries(&self) -> u64 {
@@ -168,6 +174,11 @@ pub trait WriteStore: Send {
     fn drop_archive(&mut self, archive: &ArchiveId, now: Timestamp) -> Result<()>;
     /// Puts a key group, or a later revision of one.
     fn put_group(&mut self, group: &KeyGroup) -> Result<()>;
+    /// Makes parity of what has none yet; see [`StoreWriter::protect`]. Another mover does so by
+    /// itself, when nobody writes to the store.
+    fn protect(&mut self, _void: &BTreeSet<String>, _step: Step<'_>) -> Result<Protected> {
+        Ok(Protected::default())
+    }
 }
 
 /// What went over a network on behalf of a session.
@@ -244,6 +255,10 @@ impl ReadStore for Store {
 
     fn faults(&self) -> Result<Vec<Fault>> {
         Store::faults(self)
+    }
+
+    fn check_parity(&self) -> Result<Vec<ParityFault>> {
+        Store::check_parity(self)
     }
 
     fn passes(&self) -> Vec<(u32, u64)> {
@@ -330,6 +345,10 @@ impl WriteStore for StoreWriter {
 
     fn put_group(&mut self, group: &KeyGroup) -> Result<()> {
         StoreWriter::put_group(self, group)
+    }
+
+    fn protect(&mut self, void: &BTreeSet<String>, step: Step<'_>) -> Result<Protected> {
+        StoreWriter::protect(self, void, step)
     }
 }
 

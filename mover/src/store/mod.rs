@@ -38,6 +38,7 @@ mod overlay;
 mod open;
 mod reads;
 mod check;
+mod parity;
 mod find;
 mod needed;
 mod writer;
@@ -50,14 +51,15 @@ pub use failpoint::FAIL_POINTS;
 pub use interface::{ArchiveProof, ReadStore, Traffic, WriteStore};
 pub use needed::Needed;
 pub use open::Store;
-pub use pools::{open_pool, pools, remember_map, remember_pools};
+pub use parity::{ParityFault, ParityState};
+pub use pools::{open_pool, pools, remember_map, remember_parity, remember_pools};
 pub use record::{
     Acknowledged, ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, PoolRecord, Rebuilt,
     SessionRecord, StoredChunk, StreamEnd, VolumeRecord,
 };
 pub use recovery::rebuild;
 pub use shelf::HOME_POOL;
-pub use writer::StoreWriter;
+pub use writer::{Healed, Protected, Step, StoreWriter};
 
 #[cfg(test)]
 pub(crate) mod tests;

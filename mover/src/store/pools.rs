@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{PoolConfig, StoreConfig};
 use super::shelf::HOME_POOL;
-use crate::media::{Media, PoolSpec};
+use crate::media::{Media, Parity, PoolSpec};
 use crate::{Error, ErrorKind, Result, durable};
 
 const FILE: &str = "pools.toml";
@@ -16,6 +16,9 @@ const FILE: &str = "pools.toml";
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PoolsFile {
+    /// The parity of the home pool, which is written down nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parity: Option<Parity>,
     #[serde(default)]
     pools: BTreeMap<String, PoolSpec>,
     /// See [`StoreConfig::map`].
@@ -27,16 +30,17 @@ impl StoreConfig {
     /// Every default, with the pools that the store remembers.
     pub fn open(path: impl Into<PathBuf>) -> Result<StoreConfig> {
         let mut config = StoreConfig::new(path);
-        let PoolsFile { pools, map } = read(&config.path)?;
-        config.map = map;
+        let PoolsFile { parity, pools, map } = read(&config.path)?;
+        (config.parity, config.map) = (parity, map);
         for (name, spec) in pools {
             if spec.is_away() {
                 // Nothing of it is missed, and nothing is written to it: see `Shelf`.
                 continue;
             }
             let storage = open_pool(&config.path, &name, &spec)?.storage();
-            let (volume_size, streams) = (spec.volume_size(), spec.streams());
-            config.pools.push(PoolConfig { name, storage, volume_size, streams });
+            let (volume_size, streams, parity) =
+                (spec.volume_size(), spec.streams(), spec.parity());
+            config.pools.push(PoolConfig { name, storage, volume_size, streams, parity });
         }
         Ok(config)
     }
@@ -96,6 +100,28 @@ pub fn remember_map(store: &Path, map: &BTreeMap<String, Vec<String>>) -> Result
             .way_out("its map can name the pools of the same policy file, under [pools]"));
     }
     file.map.clone_from(map);
+    write(store, &file)
+}
+
+/// Makes a store remember how much parity a pool has from now on; none makes no more.
+///
+/// Refused for a pool that is not on a disk.
+pub fn remember_parity(store: &Path, pool: &str, parity: Option<Parity>) -> Result<()> {
+    let mut file = read(store)?;
+    match file.pools.get_mut(pool) {
+        Some(PoolSpec::Disk { parity: of_pool, .. }) => *of_pool = parity,
+        Some(spec) => {
+            let message = format!("pool {pool} is of kind {}", spec.kind().name());
+            return Err(Error::new(ErrorKind::Usage, message)
+                .way_out("parity is for pools on disk; let several pools have copies instead"));
+        }
+        None if pool == HOME_POOL => file.parity = parity,
+        None => {
+            let message = format!("store {} has no pool {pool}", store.display());
+            return Err(Error::new(ErrorKind::Missing, message)
+                .way_out("`mover media list` shows which there are"));
+        }
+    }
     write(store, &file)
 }
 

@@ -61,7 +61,7 @@ impl Recovery<'_> {
         indexing.commit()?;
         let last = self.last_of_pools();
         let faults = query::faults(&catalog.connection)?;
-        let mut chunks = 0;
+        let (mut chunks, mut is_late) = (0, rows.is_empty());
         let mut volumes: Vec<_> = self.lengths.iter().collect();
         // The home pool first, as its headers were written first: rows come in the same order.
         volumes.sort_by_key(|(number, _)| (self.shelf.pool_of(**number), **number));
@@ -71,6 +71,7 @@ impl Recovery<'_> {
             if *length > from {
                 // A file that came back may have been acknowledged whole before it was missed.
                 let is_back = from == 0 && faults.iter().any(|fault| fault.volume == *number);
+                is_late |= is_back;
                 let can_truncate = self.can_truncate(*number);
                 let vouched = self.vouched && !is_back && can_truncate;
                 let tail = match (last.contains(number), vouched) {
@@ -87,10 +88,9 @@ impl Recovery<'_> {
                 }
             }
         }
-        if rows.is_empty() {
-            // A drop may have been read before the chunks of other pools that it lets go.
+        if is_late {
             let mut indexing = catalog.begin()?;
-            indexing.sweep_dropped()?;
+            indexing.sweep_late()?;
             indexing.commit()?;
         }
         Ok(chunks)

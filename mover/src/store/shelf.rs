@@ -30,6 +30,7 @@ impl Shelf {
             storage: config.storage(),
             volume_size: config.volume_size,
             streams: 1,
+            parity: config.parity,
         };
         let pools = [home].into_iter().chain(config.pools.iter().cloned()).collect();
         Arc::new(Shelf { pools, map: config.map.clone(), places: RwLock::default() })

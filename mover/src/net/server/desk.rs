@@ -1,6 +1,6 @@
 //! One store that a server offers: its one writer, which all sessions share in turns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,20 +81,31 @@ impl Desk {
         state.idle_since = Some(Instant::now());
     }
 
-    /// Commits where that is due, and gives the store back where nobody writes.
-    pub(super) fn tend(&self) -> Result<()> {
+    /// Commits where that is due, and gives the store back where nobody writes: with parity of all
+    /// that was written. What stands in the way of that is noted.
+    pub(super) fn tend(&self, notes: &dyn Fn(&str)) -> Result<()> {
         let Some(mut state) = self.state.try_lock() else { return Ok(()) };
         let idle = state.idle_since.is_none_or(|since| since.elapsed() >= LINGER);
         let is_over = state.sessions == 0 && idle;
         let Some(writer) = state.writer.as_mut() else { return Ok(()) };
         let committed = match is_over {
-            true => writer.commit().map(drop),
+            true => writer.commit().map(|_| self.protect(writer, notes)),
             false => writer.commit_if_due().map(drop),
         };
         if is_over || committed.is_err() {
             state.writer = None;
         }
         committed
+    }
+
+    fn protect(&self, writer: &mut StoreWriter, notes: &dyn Fn(&str)) {
+        let store = self.path.display();
+        match writer.protect(&BTreeSet::new(), &mut |_| Ok(())) {
+            Ok(done) => {
+                done.troubles.iter().for_each(|it| notes(&format!("parity of {store}: {it}")));
+            }
+            Err(error) => notes(&format!("no parity for what is new in {store}: {error}")),
+        }
     }
 }
 
@@ -108,11 +119,11 @@ impl Desks {
         Arc::clone(desks.entry(path.clone()).or_insert_with(|| Arc::new(Desk::new(path))))
     }
 
-    pub(super) fn tend(&self) {
+    pub(super) fn tend(&self, notes: &dyn Fn(&str)) {
         let desks: Vec<Arc<Desk>> = self.0.lock().values().cloned().collect();
         for desk in desks {
             // Whoever wrote hears of it at the next append.
-            let _ = desk.tend();
+            let _ = desk.tend(notes);
         }
     }
 }

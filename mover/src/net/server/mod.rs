@@ -206,12 +206,12 @@ impl Server {
     /// Ends what runs, with all that arrived made durable.
     pub fn close(&self) {
         self.detach(None, |_| true);
-        self.desks.tend();
+        self.desks.tend(&*self.notes);
     }
 
     /// What is to be done now and then: commits, pulses.
     pub fn tend(&self) {
-        self.desks.tend();
+        self.desks.tend(&*self.notes);
         let mut pulsed = self.pulsed.lock();
         pulsed.retain(|served| match served.upgrade() {
             Some(served) => {

@@ -177,12 +177,17 @@ impl<'c> Indexing<'c> {
             "UPDATE archives SET footer = ?2, footer_lists = ?3 WHERE id = ?1 AND footer IS NULL",
             params![archive, body, lists],
         )?;
-        if footer.withheld.is_empty() {
+        self.withhold(&footer.withheld)
+    }
+
+    /// Forgets blocks that nothing may refer to.
+    fn withhold(&mut self, blocks: &[Withheld]) -> Result<()> {
+        if blocks.is_empty() {
             return Ok(());
         }
         self.flush()?;
         let mut withheld = HashSet::new();
-        for Withheld { chunk, ordinal } in &footer.withheld {
+        for Withheld { chunk, ordinal } in blocks {
             let key = ChunkKey::new(self.archive_id(&chunk.archive)?, chunk);
             withheld.insert((key, *ordinal));
         }
@@ -201,9 +206,18 @@ impl<'c> Indexing<'c> {
         self.sweep_dropped()
     }
 
+    /// Forgets the blocks that ends of archives withhold and that drops let go: these may have been
+    /// read before the chunks that they speak of, from another pool, or before a volume came back.
+    pub(in crate::store) fn sweep_late(&mut self) -> Result<()> {
+        let withheld: Vec<Withheld> =
+            self.footers("1")?.into_iter().flat_map(|footer| footer.withheld).collect();
+        self.withhold(&withheld)?;
+        self.sweep_dropped()
+    }
+
     /// Forgets the blocks of dropped archives: one stays known as long as an archive that can be
     /// seen needs its chunk.
-    pub(in crate::store) fn sweep_dropped(&mut self) -> Result<()> {
+    fn sweep_dropped(&mut self) -> Result<()> {
         self.flush()?;
         let any = "SELECT EXISTS (SELECT 1 FROM archives WHERE dropped_seconds IS NOT NULL)";
         let any = self.transaction.query_row(any, [], |row| row.get(0));
@@ -215,28 +229,29 @@ impl<'c> Indexing<'c> {
         self.sweep(dropped, |key, _| !is_within(&needed, &key))
     }
 
+    /// The ends of all archives of a condition.
+    fn footers(&self, condition: &str) -> Result<Vec<ArchiveFooter>> {
+        let reading = |cause| failed("reading the catalog", cause);
+        let statement = format!(
+            "SELECT footer, footer_lists FROM archives WHERE footer IS NOT NULL AND {condition}"
+        );
+        let mut statement = self.transaction.prepare_cached(&statement).map_err(reading)?;
+        let mut rows = statement.query([]).map_err(reading)?;
+        let mut footers = Vec::new();
+        while let Some(row) = rows.next().map_err(reading)? {
+            let body: Vec<u8> = row.get(0).map_err(reading)?;
+            let lists: Vec<u8> = row.get(1).map_err(reading)?;
+            footers.push(ArchiveFooter::decode(&body, &lists).map_err(unreadable)?);
+        }
+        Ok(footers)
+    }
+
     /// What archives that can be seen need of dropped ones: first and last, ascending, apart.
     fn needed(&mut self) -> Result<Vec<(ChunkKey, ChunkKey)>> {
-        let reading = |cause| failed("reading the catalog", cause);
-        let mut footers = Vec::new();
-        {
-            let mut statement = self
-                .transaction
-                .prepare_cached(
-                    "SELECT footer, footer_lists FROM archives
-                     WHERE footer IS NOT NULL AND dropped_seconds IS NULL",
-                )
-                .map_err(reading)?;
-            let mut rows = statement.query([]).map_err(reading)?;
-            while let Some(row) = rows.next().map_err(reading)? {
-                let body: Vec<u8> = row.get(0).map_err(reading)?;
-                let lists: Vec<u8> = row.get(1).map_err(reading)?;
-                let footer = ArchiveFooter::decode(&body, &lists).map_err(unreadable)?;
-                footers.extend(footer.needs);
-            }
-        }
+        let footers = self.footers("dropped_seconds IS NULL")?;
+        let ranges = footers.into_iter().flat_map(|footer| footer.needs);
         let mut needed: Vec<(ChunkKey, ChunkKey)> = Vec::new();
-        for ChunkRange { archive, stream, first, count } in footers {
+        for ChunkRange { archive, stream, first, count } in ranges {
             let chunk = format::ChunkId { archive, stream, number: first };
             let first = ChunkKey::new(self.archive_id(&archive)?, &chunk);
             let last = ChunkKey { number: first.number.saturating_add(count as i64 - 1), ..first };

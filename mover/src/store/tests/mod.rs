@@ -6,6 +6,7 @@
 mod crash;
 mod damage;
 mod matrix;
+mod parity;
 mod daily;
 mod pools;
 mod rebuild;

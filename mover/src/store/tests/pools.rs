@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use format::{
     ArchiveFooter, ChunkId, Context, ContextPlace, SessionFooter, SessionStatus, StreamNumber,
-    Timestamp,
+    Timestamp, Withheld,
 };
 
 use super::{Rig, archive_header, check, chunk, component, context, group, rows, session_header};
@@ -36,6 +36,7 @@ impl Pools {
             name: name.to_owned(),
             storage: Arc::new(storage.clone()),
             volume_size: u64::MAX,
+            parity: None,
             streams: 1,
         };
         rig.config.pools = vec![pool("tape", &tape), pool("disc", &disc)];
@@ -56,7 +57,7 @@ fn to(pools: &[&str]) -> ContextPlace {
     ContextPlace::Here(context)
 }
 
-/// One archive whose chunk `n` goes to `routes[n]`.
+/// One archive whose chunk `n` goes to `routes[n]`, and of whose first a block is withheld.
 fn archive(writer: &mut StoreWriter, seed: u64, routes: &[&[&str]]) -> Result<Vec<ChunkId>> {
     let header = session_header(writer, seed);
     let session = header.session;
@@ -72,7 +73,13 @@ fn archive(writer: &mut StoreWriter, seed: u64, routes: &[&[&str]]) -> Result<Ve
         chunks.push(id);
     }
     let archive = archive.archive;
-    writer.end_archive(&ArchiveFooter { archive, session, ..ArchiveFooter::default() })?;
+    let withheld = vec![Withheld { chunk: chunks[0], ordinal: 1 }];
+    writer.end_archive(&ArchiveFooter {
+        archive,
+        session,
+        withheld,
+        ..ArchiveFooter::default()
+    })?;
     let ended = Timestamp { seconds: 9, nanoseconds: 10 };
     let (status, groups) = (SessionStatus::Complete, vec![group(1)]);
     writer.end_session(&SessionFooter { ended, status, header, groups })?;

@@ -28,6 +28,7 @@ impl StoreWriter {
 
     /// Has the catalog forget what was missed of a volume, once all that is needed lies elsewhere.
     pub fn forget_faults(&mut self, volume: u32) -> Result<()> {
+        self.leave_parity(volume)?;
         let indexing = self.catalog.begin()?;
         indexing.forget_faults(volume)?;
         indexing.commit()

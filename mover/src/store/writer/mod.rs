@@ -10,6 +10,7 @@ mod commit;
 mod copy;
 mod remove;
 mod mend;
+mod protect;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::{Error, ErrorKind, Result};
 use begun::BegunSession;
 use lane::{HOME, Lane, PoolState};
 pub(super) use piece::label;
+pub use protect::{Healed, Protected, Step};
 
 /// Writes to a store. Everything that a [`Store`] answers, it answers too.
 ///
@@ -76,7 +78,8 @@ impl StoreWriter {
         let (lanes, pools) = lane::lanes(&shelf, &rows, &lengths);
         let last_file = lengths.keys().next_back().copied().unwrap_or(0);
         let last_row = rows.iter().map(|row| row.number).max().unwrap_or(0);
-        let next_number = last_file.max(last_row) + 1;
+        let last_known = protect::last_number(&shelf, id)?;
+        let next_number = last_file.max(last_row).max(last_known) + 1;
         let groups = query::groups(&catalog.connection)?.iter().map(piece::group).collect();
         let connections = Connections::new(Place::File(config.catalog()), config.cache_size);
         Ok(StoreWriter {

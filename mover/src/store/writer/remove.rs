@@ -52,6 +52,7 @@ impl StoreWriter {
             self.repeat_ends(volume, is_damaged)?;
         }
         self.commit()?;
+        self.leave_parity(volume)?;
         let indexing = self.catalog.begin()?;
         indexing.forget_volume(volume)?;
         indexing.commit()?;
