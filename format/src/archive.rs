@@ -308,11 +308,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lying_count_of_needs_is_refused() {
+    fn lying_counts_of_needs_and_of_withheld_blocks_are_refused() {
         let (mut body, mut payload) = (Vec::new(), Vec::new());
         ArchiveFooter::default().encode(&mut body, &mut payload);
-        payload[..4].copy_from_slice(&1_000_000_u32.to_le_bytes());
-        let error = ArchiveFooter::decode(&body, &payload);
-        assert!(matches!(error, Err(Error::Truncated { needed: 36_000_000, .. })));
+        for (at, expected) in [(0, 36_000_000), (4, 32_000_000)] {
+            let mut payload = payload.clone();
+            payload[at..at + 4].copy_from_slice(&1_000_000_u32.to_le_bytes());
+            let error = ArchiveFooter::decode(&body, &payload);
+            assert!(matches!(error, Err(Error::Truncated { needed, .. }) if needed == expected));
+        }
     }
 }

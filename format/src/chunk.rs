@@ -427,6 +427,30 @@ mod tests {
     }
 
     #[test]
+    fn a_header_at_the_limits_is_read() {
+        let plain_length = limits::CHUNK_PLAIN_LENGTH_MAX;
+        let nonce = vec![9; limits::NONCE_LENGTH_MAX];
+        let stage = StageRecord { plain_length: limits::FRAME_PAYLOAD_LENGTH_MAX, nonce };
+        let mut stages = vec![stage; limits::CHAIN_LENGTH_MAX];
+        stages[0].plain_length = plain_length;
+        let chain = vec![u16::MAX; limits::CHAIN_LENGTH_MAX];
+        let context = ContextPlace::Here(Context { chain, ..Context::default() });
+        let most = ChunkHeader { plain_length, stages, context, ..header() };
+        assert_eq!(again(&most), Ok(most));
+    }
+
+    #[test]
+    fn pools_are_the_values_of_their_option_and_text() {
+        let mut context = Context::default();
+        assert_eq!(context.pools().count(), 0);
+        for (key, value) in [(Context::POOL, "b"), (Context::POOL, "a"), (Context::POOL + 1, "c")] {
+            context.options.push(key, value);
+        }
+        context.options.push(Context::POOL, [0xff]);
+        assert_eq!(context.pools().collect::<Vec<_>>(), ["b", "a"]);
+    }
+
+    #[test]
     fn a_chain_past_the_limit_is_not_written() {
         let long = ChunkHeader { stages: vec![StageRecord::default(); 17], ..header() };
         assert!(std::panic::catch_unwind(|| again(&long)).is_err());

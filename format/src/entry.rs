@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn each_rule_has_its_error() {
         let mut bytes = Vec::new();
-        let entry = Entry::new("a/b", EntryKind::File);
+        let entry = Entry { mode: 0o7777, ..Entry::new("a/b", EntryKind::File) };
         entry.encode(&mut bytes);
         assert_eq!(bytes.len(), entry.encoded_length());
         assert_eq!(Entry::decode(&bytes), Ok(entry));
@@ -246,8 +246,8 @@ mod tests {
 
     #[test]
     fn a_folder_comes_before_its_content_and_that_before_the_next_sibling() {
-        let ordered: [&[u8]; 9] =
-            [b"", b"a", b"a/\x01", b"a/b", b"a/b/c", b"a/b-", b"a-b", b"a.b", b"ab"];
+        let ordered: [&[u8]; 10] =
+            [b"", b"a", b"a/\x01", b"a/b", b"a/b/c", b"a/b-", b"a\0b", b"a-b", b"a.b", b"ab"];
         assert!(ordered.is_sorted_by(|left, right| compare_paths(left, right).is_lt()));
     }
 }

@@ -310,6 +310,15 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_at_the_limits_is_read_with_nothing_behind_it() {
+        let (body_length, payload_length) =
+            (limits::FRAME_BODY_LENGTH_MAX, limits::FRAME_PAYLOAD_LENGTH_MAX);
+        let kind = FrameKind::Component;
+        let prefix = Prefix { kind, body_length, payload_length, body_crc: 1, payload_crc: 2 };
+        assert_eq!(Prefix::decode(&prefix.encode()), Ok(prefix));
+    }
+
+    #[test]
     fn a_magic_is_found_where_it_may_begin() {
         let magic = &MAGIC[..];
         let check = |parts: &[&[u8]], expected| assert_eq!(find_magic(&parts.concat()), expected);

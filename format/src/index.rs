@@ -335,6 +335,16 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_empty_before_its_first_entry_and_behind_its_end() {
+        let mut page = IndexPageWriter::default();
+        assert!(page.is_empty());
+        page.push(&record(Vec::new()));
+        assert!(!page.is_empty());
+        page.finish(&mut Vec::new());
+        assert!(page.is_empty());
+    }
+
+    #[test]
     fn a_record_has_so_many_extents_and_no_more() {
         let most = record(vec![Extent::Hole(1); limits::EXTENT_COUNT_MAX]);
         let mut plain = page(&most);

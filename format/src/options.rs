@@ -98,6 +98,8 @@ mod tests {
             options.push(key, value);
         }
         assert_eq!(options.get(7).collect::<Vec<_>>(), [b"b", b"a"]);
+        let keys: Vec<u16> = options.items().iter().map(|item| item.key).collect();
+        assert_eq!(keys, [1, 7, 7, 0x8001]);
         let mut bytes = Vec::new();
         options.encode(&mut bytes);
         assert_eq!(bytes.len(), options.encoded_length());
