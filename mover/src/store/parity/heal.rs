@@ -33,10 +33,16 @@ pub(crate) struct Healer<'a> {
 struct OpenSet {
     header: ParityHeader,
     table: ParityTable,
-    /// The files of parity that can be read, with the checksums of their own columns.
-    parity: Vec<Option<(Arc<dyn ReadFile>, Vec<u32>)>>,
+    /// The files of parity, by their numbers; none where one cannot be read.
+    parity: Vec<Option<ParityFile>>,
     volumes: HashMap<u32, Option<Arc<dyn ReadFile>>>,
     code: ReedSolomon,
+}
+
+struct ParityFile {
+    file: Arc<dyn ReadFile>,
+    /// Of the shards of its column.
+    checksums: Vec<u32>,
 }
 
 enum Shard {
@@ -157,8 +163,8 @@ impl OpenSet {
         let known = any_table(storage, set)?;
         let open = |name: &Option<String>| {
             let file = storage.open(name.as_ref()?).ok()?;
-            let own = table(&header, &*file).ok()?.own;
-            Some((file, own))
+            let checksums = table(&header, &*file).ok()?.own;
+            Some(ParityFile { file, checksums })
         };
         let parity = set.files.iter().map(open).collect();
         let volumes = set.volumes().into_iter().map(|it| (it, volume(storage, it))).collect();
@@ -177,7 +183,7 @@ impl OpenSet {
             shards.push(is_sound.then_some(bytes));
         }
         for parity in &self.parity {
-            shards.push(parity.as_ref().and_then(|(file, own)| self.own(&**file, own, row)));
+            shards.push(parity.as_ref().and_then(|parity| self.own(parity, row)));
         }
         if self.code.reconstruct_data(&mut shards).is_err() {
             return Shard::Lost(bytes);
@@ -207,9 +213,9 @@ impl OpenSet {
     }
 
     /// A shard of parity, if it is what it was.
-    fn own(&self, file: &dyn ReadFile, own: &[u32], row: u32) -> Option<Vec<u8>> {
-        let bytes = parity_shard(&self.header, file, row)?;
-        (checksum(&bytes) == own[row as usize]).then_some(bytes)
+    fn own(&self, parity: &ParityFile, row: u32) -> Option<Vec<u8>> {
+        let bytes = parity_shard(&self.header, &*parity.file, row)?;
+        (checksum(&bytes) == parity.checksums[row as usize]).then_some(bytes)
     }
 }
 
