@@ -4,6 +4,7 @@ import json
 import os
 import select
 import shlex
+import signal
 import statistics
 import subprocess
 import time
@@ -145,10 +146,10 @@ class Commands:
             killed = not ends(child.pid, SECONDS_MAX if kill_after is None else kill_after)
         except BaseException:
             # Who ends the soak ends what it runs.
-            child.kill()
+            kill(child)
             raise
         if killed:
-            child.kill()
+            kill(child)
         _, status, usage = os.wait4(child.pid, 0)
         code = child.returncode = os.waitstatus_to_exitcode(status)
         if killed and kill_after is None:
@@ -158,6 +159,11 @@ class Commands:
 
     def output(self, name):
         return (self.folder / name).read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def kill(child):
+    """`Popen.kill` would wait for one that has ended in this moment, and take its usage with it."""
+    os.kill(child.pid, signal.SIGKILL)
 
 
 def ends(process, seconds):
