@@ -14,7 +14,7 @@ use super::place::{local, open_store};
 use crate::error::Result;
 use crate::session::{self, CompareReport, Decoding, PathDifference, Progress, Watch};
 use crate::source::{SourceConfig, raise_open_file_limit};
-use crate::store::{Difference, Rebuilt, Store, StoreConfig, StoreWriter, compare, rebuild};
+use crate::store::{Difference, Fault, Rebuilt, Store, StoreConfig, StoreWriter, compare, rebuild};
 use crate::units::show;
 
 pub(super) fn run(command: Command, global: &Global, console: &Console) -> Result<Outcome> {
@@ -39,7 +39,7 @@ pub(super) fn tell_rebuilt(rebuilt: &Rebuilt, console: &Console) -> Result<Outco
         console.line(&format!("  {fault}"))?;
     }
     console.document("scan", json!({ "volumes": volumes, "chunks": chunks, "faults": faults }))?;
-    Ok(Outcome { faults: !faults.is_empty(), refused: false })
+    Ok(Outcome { faults: rebuilt.faults.iter().any(Fault::is_wrong), refused: false })
 }
 
 fn merge(store: &Path, from: &Path, pool: &str, console: &Console) -> Result<Outcome> {

@@ -15,9 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::media::disc::DiscStorage;
 use crate::media::{Media, tape::Place as Cartridged};
 use crate::session::{CopyConfig, CopySource};
-use crate::store::{
-    Fault, FaultKind, HOME_POOL, Store, StoreWriter, VolumeRecord, open_pool, pools, rebuild,
-};
+use crate::store::{Fault, HOME_POOL, Store, StoreWriter, VolumeRecord, open_pool, pools, rebuild};
 use crate::units::show;
 
 pub(super) fn run(command: Command, console: &Console) -> Result<Outcome> {
@@ -106,9 +104,7 @@ fn list(path: &Path, console: &Console) -> Result<Outcome> {
     for fault in &faults {
         console.line(&format!("  {fault}"))?;
     }
-    // What a crash leaves, where no catalog can say so, is nothing wrong: `verify` says the same.
-    let is_wrong = |fault: &Fault| fault.is_loss() && fault.kind != FaultKind::Torn;
-    Ok(Outcome { faults: faults.iter().any(is_wrong), refused: false })
+    Ok(Outcome { faults: faults.iter().any(Fault::is_wrong), refused: false })
 }
 
 /// The folder of a store of which nothing is left here.

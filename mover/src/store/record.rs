@@ -160,6 +160,12 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// Whether there is anything to be mended: what a crash leaves where no catalog can say so is
+    /// nothing wrong.
+    pub fn is_wrong(&self) -> bool {
+        self.is_loss() && self.kind != FaultKind::Torn
+    }
+
     /// Whether something that was acknowledged may be gone.
     pub fn is_loss(&self) -> bool {
         self.kind != FaultKind::Unacknowledged

@@ -66,6 +66,19 @@ impl Found {
     }
 }
 
+/// Whether a name is one that a file of a set may have: whatever else lies in the folder is not
+/// touched.
+fn is_of_set(name: &str) -> bool {
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    name.strip_suffix(SUFFIX).and_then(|name| name.split_once('-')).is_some_and(|(set, number)| {
+        set.len() == 16 && set.bytes().all(is_hex) && number.parse::<u8>().is_ok()
+    })
+}
+
+fn is_ours(name: &str) -> bool {
+    volume_number(name).is_some() || is_of_set(name)
+}
+
 pub(super) fn file_name(set: &[u8; 16], number: u8) -> String {
     format!("{}-{number}{SUFFIX}", hex::encode(&set[..8]))
 }
@@ -77,11 +90,11 @@ pub(crate) fn look(storage: &dyn Storage, store: StoreId) -> Result<Found> {
     for name in storage.list()? {
         if let Some(number) = volume_number(&name) {
             found.volumes.insert(number);
-        } else if name.ends_with(UNFINISHED) {
+        } else if name.strip_suffix(UNFINISHED).is_some_and(is_ours) {
             found.unfinished.push(name);
         } else if let Some(volume) = removed_number(&name) {
             found.removed.insert(volume);
-        } else if name.ends_with(SUFFIX) {
+        } else if is_of_set(&name) {
             let read = header(storage, &name, store).and_then(|header| {
                 let (set, count) = (header.set, usize::from(header.parity_count));
                 let place = usize::from(header.number);
@@ -119,7 +132,10 @@ fn header(storage: &dyn Storage, name: &str, store: StoreId) -> Result<ParityHea
         _ => damaged(cause.to_string()),
     })?;
     if header.store != store {
-        return Err(damaged(format!("it is of store {}", header.store)));
+        let message = format!("{name} is of store {}", header.store);
+        return Err(
+            Error::new(ErrorKind::Refused, message).way_out("move the file to where it belongs")
+        );
     }
     if file_name(&header.set, header.number) != name {
         return Err(damaged("it has the name of another one".to_owned()));

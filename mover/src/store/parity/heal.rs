@@ -54,14 +54,10 @@ enum Shard {
 
 impl<'a> Healer<'a> {
     /// Opens those of `sets` that name the volume.
-    pub(crate) fn new(
-        storage: &'a dyn Storage,
-        sets: &[ParitySet],
-        number: u32,
-    ) -> Result<Healer<'a>> {
+    pub(crate) fn new(storage: &'a dyn Storage, sets: &[ParitySet], number: u32) -> Healer<'a> {
         let naming = sets.iter().filter(|set| set.volumes().contains(&number));
         let sets = naming.filter_map(|set| OpenSet::new(storage, set)).collect();
-        Ok(Healer { storage, sets })
+        Healer { storage, sets }
     }
 
     /// Writes the volume as it was beside what is left of it, as a file that [`Healer::put`] puts in

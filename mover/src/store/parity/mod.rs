@@ -18,8 +18,8 @@
 // In suggested reading order.
 mod files;
 mod plan;
-mod make;
 mod vouch;
+mod make;
 mod heal;
 mod check;
 
@@ -33,7 +33,7 @@ pub(super) use vouch::Voucher;
 /// Bytes of a column that are worked on at once, unless a shard is longer.
 const BATCH_LENGTH: usize = 256 << 10;
 
-/// Why a set of a store cannot be coded: only for sets that passed the limits of their header.
+/// The code of a set, whose header keeps to the limits.
 fn code(header: &format::ParityHeader) -> reed_solomon_erasure::galois_8::ReedSolomon {
     let (data, parity) = (header.columns.len(), usize::from(header.parity_count));
     reed_solomon_erasure::galois_8::ReedSolomon::new(data, parity)

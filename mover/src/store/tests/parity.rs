@@ -179,6 +179,20 @@ fn damaged_parity_is_told_and_made_anew() {
 }
 
 #[test]
+fn what_else_lies_in_the_folder_is_left_alone() {
+    let (rig, _) = rig(3, 1);
+    let foreign =
+        ["notes.new", "x.parity", "00ff-0.parity", "0123456789ABCDEF-0.parity", "1.removed"];
+    foreign.iter().for_each(|name| rig.storage.replace(name, vec![7; 9]));
+    assert!(rig.store().check_parity().unwrap().is_empty());
+    protect(&rig).unwrap();
+    rig.writer().unwrap().unprotect("default").unwrap();
+    let left = rig.storage.list().unwrap();
+    assert!(foreign.iter().all(|name| left.iter().any(|it| it == name)), "{left:?}");
+    assert!(left.iter().all(|name| volume_number(name).is_some() || foreign.contains(&&**name)));
+}
+
+#[test]
 fn damage_is_not_protected_and_what_heals_it_stays() {
     let mut rig = Rig::new();
     rig.config.parity = Some(Parity { data: 200, parity: 1 });

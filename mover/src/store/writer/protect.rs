@@ -122,7 +122,8 @@ impl StoreWriter {
                 }
             }
         }
-        for (name, _) in &found.unreadable {
+        // What said nothing was made anew above.
+        for (name, _) in found.unreadable.iter().filter(|_| parity.is_some()) {
             storage.remove(name)?;
         }
         tidy(storage, id, &drop)
@@ -191,7 +192,7 @@ impl StoreWriter {
         done: &mut Healed,
         step: Step<'_>,
     ) -> Result<()> {
-        let healer = Healer::new(storage, &found.sets, number)?;
+        let healer = Healer::new(storage, &found.sets, number);
         let mended = healer.write(number, step)?;
         done.lost_bytes += mended.lost;
         // Of what is lost altogether the smaller part is no volume: the file may yet be found.
