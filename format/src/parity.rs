@@ -277,6 +277,9 @@ mod tests {
     fn a_header_says_how_long_its_file_is() {
         let (header, bytes) = (header(), encoded(&header()));
         assert_eq!((header.len(), bytes.len()), (117, 117));
+        assert_eq!(header.columns[1].end(), 8);
+        assert_eq!(header.row_length(), 4 * 4096);
+        assert_eq!(ParityHeader::LEN_MAX, 77 + 255 * 20);
         assert_eq!(header.table_at(), 117 + 3 * 4096);
         assert_eq!(header.table_length(), 3 * 3 * 4 + 4);
         assert_eq!(header.file_length(), 117 + 3 * 4096 + 40);
