@@ -4,6 +4,7 @@ Each step draws from a generator of its own, made of the seed and its number: ho
 took, and whether a kill came in time, changes nothing of what the next step draws.
 """
 
+import filecmp
 import os
 import shutil
 
@@ -296,19 +297,25 @@ class Soak:
         # A command that was killed behind its last write has left that to the next one.
         store.ok("media protect", ["media", "protect", store.place])
         path = random.choice(lost) if lost and random.random() < 0.5 else random.choice(damaged)
-        whole = path.read_bytes()
+        # Not in memory, which is inherited by the peaks of commands.
+        whole = self.work / "whole"
+        shutil.copyfile(path, whole)
         if path in lost and random.random() < 0.7:
             self.commands.say(f"    removes {path}")
             path.unlink()
         else:
-            at = random.randrange(len(whole))
+            at = random.randrange(whole.stat().st_size)
             self.commands.say(f"    damages {path} at {at}")
-            path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :])
+            with open(path, "r+b") as file:
+                file.seek(at)
+                byte = file.read(1)[0] ^ 0x40
+                file.seek(at)
+                file.write(bytes([byte]))
         if random.random() < 0.3:
             store.forget_catalog()
         self.commands.fails(f"verify, {store.name}", store.machine, store.arguments(["verify", store.place]))
         self.to_the_end("repair", store, lambda: ["verify", store.place, "--repair"], random)
-        if path.read_bytes() != whole:
+        if not filecmp.cmp(path, whole, shallow=False):
             raise Failed(f"{path} is not what it was before it was damaged")
         self.verify(store, random)
 
