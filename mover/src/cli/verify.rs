@@ -84,8 +84,10 @@ fn repair(
     let watch = Watch { observer: console, progress: &progress, cancel };
     let healed =
         console.watch(&progress, || session::heal(&mut writer, &damage.volumes, &watch))?;
-    if !healed.volumes.is_empty() {
+    if !healed.volumes.is_empty() || healed.lost_bytes > 0 {
         tell_healed(&healed, console)?;
+    }
+    if !healed.volumes.is_empty() {
         drop(writer);
         writer = open()?;
         (checked, damage) = check(command, &*writer.store(), global, console, cancel)?;

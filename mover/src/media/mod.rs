@@ -26,7 +26,7 @@ pub use disk::DiskStorage;
 pub use fake::FakeStorage;
 pub use parity::Parity;
 pub use reader::{FrameBytes, VolumeReader};
-pub use scan::{Payloads, Scan, Scanned};
+pub use scan::{Payloads, SECTOR_SIZE, Scan, Scanned};
 pub use spec::{Media, PoolSpec};
 pub use storage::{AppendFile, MediumKind, MediumTraits, ReadFile, Room, Storage};
 pub(crate) use writer::give_up;

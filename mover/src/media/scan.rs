@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, Result};
 /// Bytes that are searched at a time.
 const WINDOW_SIZE: usize = 256 << 10;
 /// What a disk refuses, it refuses in pieces of this size.
-const SECTOR_SIZE: u64 = 4096;
+pub const SECTOR_SIZE: usize = 4096;
 /// Sectors in a row that may be bad: where more are, it is the disk that is not there.
 const BAD_SECTORS_MAX: u32 = 256;
 
@@ -187,7 +187,7 @@ impl Scan {
                 }
                 continue;
             };
-            size = size.max(SECTOR_SIZE as usize);
+            size = size.max(SECTOR_SIZE);
             match find_magic(&window[..have]) {
                 Some(found) if found + MAGIC.len() <= have => return Ok(at + found as u64),
                 // The beginning of a magic at the window's end: look at it again, whole.
@@ -220,5 +220,5 @@ impl Scan {
 
 /// The first byte of the next sector.
 fn next_sector(at: u64) -> u64 {
-    (at / SECTOR_SIZE + 1) * SECTOR_SIZE
+    (at / SECTOR_SIZE as u64 + 1) * SECTOR_SIZE as u64
 }

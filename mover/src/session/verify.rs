@@ -230,8 +230,11 @@ impl Verifier<'_> {
                     self.damage.parity.insert(file.clone());
                 }
                 // The catalog may have missed it too.
-                ParityFault::Volume(number) if !self.damage.volumes.insert(*number) => continue,
-                ParityFault::Volume(_) => {}
+                ParityFault::Volume(volume) | ParityFault::Cut { volume, .. } => {
+                    if !self.damage.volumes.insert(*volume) {
+                        continue;
+                    }
+                }
             }
             self.fault(&Error::new(ErrorKind::Damaged, fault.to_string()));
         }

@@ -56,6 +56,12 @@ impl Shelf {
         Ok(lengths)
     }
 
+    /// The pools on disk, with their places among all: those that parity stands beside.
+    pub(super) fn on_disk(&self) -> impl Iterator<Item = (usize, &PoolConfig)> {
+        let is_disk = |pool: &PoolConfig| pool.storage.traits().kind == MediumKind::Disk;
+        self.pools.iter().enumerate().filter(move |(_, pool)| is_disk(pool))
+    }
+
     /// The place of a pool among all.
     pub(super) fn pool(&self, name: &str) -> Result<usize> {
         self.pools.iter().position(|pool| pool.name == name).ok_or_else(|| {

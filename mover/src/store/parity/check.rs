@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::files::{ParitySet, look, table};
 use super::heal::parity_shard;
 use crate::Result;
-use crate::media::{MediumKind, Storage, volume_file};
+use crate::media::{Storage, volume_file};
+use crate::store::config::PoolConfig;
 use crate::store::open::Store;
 
 /// What is wrong with parity, or what parity says is lost.
@@ -26,6 +27,15 @@ pub enum ParityFault {
     },
     /// A set knows a volume, and the volume is not there.
     Volume(u32),
+    /// A set knows more of a volume than is there.
+    Cut {
+        /// Its number.
+        volume: u32,
+        /// Bytes that are there.
+        length: u64,
+        /// Bytes that were.
+        known: u64,
+    },
 }
 
 impl fmt::Display for ParityFault {
@@ -36,6 +46,10 @@ impl fmt::Display for ParityFault {
             }
             ParityFault::Volume(number) => {
                 write!(f, "{}: the file is missing, and parity knows it", volume_file(*number))
+            }
+            ParityFault::Cut { volume, length, known } => {
+                let file = volume_file(*volume);
+                write!(f, "{file}: it has {length} bytes, and parity knows {known}")
             }
         }
     }
@@ -70,10 +84,11 @@ impl Store {
 
     fn parity_faults(&self) -> Result<Vec<ParityFault>> {
         let mut faults = Vec::new();
-        for (pool, storage) in self.pools_with_files() {
+        for (_, PoolConfig { name: pool, storage, .. }) in self.shelf.on_disk() {
+            let storage = &**storage;
             let found = look(storage, self.id)?;
             let fault = |file: &str, why: &str| ParityFault::File {
-                pool: pool.to_owned(),
+                pool: pool.clone(),
                 file: file.to_owned(),
                 why: why.to_owned(),
             };
@@ -89,7 +104,12 @@ impl Store {
                     faults.extend(why.map(|why| fault(&name, &why)));
                 }
             }
-            faults.extend(found.lost().into_iter().map(ParityFault::Volume));
+            faults.extend(found.lacking(storage)?.into_iter().map(
+                |(volume, lack)| match lack.length {
+                    None => ParityFault::Volume(volume),
+                    Some(length) => ParityFault::Cut { volume, length, known: lack.known },
+                },
+            ));
         }
         Ok(faults)
     }
@@ -97,10 +117,7 @@ impl Store {
     /// What parity protects, in each pool that has any or is to have some.
     pub fn parity(&self) -> Result<Vec<ParityState>> {
         let mut states = Vec::new();
-        for pool in self.shelf.pools() {
-            if pool.storage.traits().kind != MediumKind::Disk {
-                continue;
-            }
+        for (_, pool) in self.shelf.on_disk() {
             let found = look(&*pool.storage, self.id)?;
             if found.sets.is_empty() && pool.parity.is_none() {
                 continue;
@@ -122,14 +139,6 @@ impl Store {
             });
         }
         Ok(states)
-    }
-
-    /// The pools on disk, of which alone there is parity.
-    fn pools_with_files(&self) -> impl Iterator<Item = (&str, &dyn Storage)> {
-        let pools = self.shelf.pools().iter();
-        pools
-            .filter(|pool| pool.storage.traits().kind == MediumKind::Disk)
-            .map(|pool| (pool.name.as_str(), &*pool.storage))
     }
 }
 

@@ -59,10 +59,48 @@ impl Found {
             && self.unreadable.is_empty()
     }
 
-    /// Volumes that a set knows, that are not there, and that nobody took out.
-    pub(crate) fn lost(&self) -> BTreeSet<u32> {
+    /// The highest number of a volume that parity knows.
+    pub(crate) fn last_number(&self) -> u32 {
         let named = self.sets.iter().flat_map(ParitySet::volumes);
-        named.filter(|it| !self.volumes.contains(it) && !self.removed.contains(it)).collect()
+        named.chain(self.removed.iter().copied()).max().unwrap_or(0)
+    }
+
+    /// Volumes that have less than sets know of them, and that nobody took out.
+    pub(crate) fn lacking(&self, storage: &dyn Storage) -> Result<BTreeMap<u32, Lack>> {
+        let mut known: BTreeMap<u32, u64> = BTreeMap::new();
+        for column in self.sets.iter().flat_map(|set| &set.header.columns) {
+            let end = known.entry(column.volume).or_default();
+            *end = column.end().max(*end);
+        }
+        let mut lacking = BTreeMap::new();
+        for (number, known) in known {
+            let length = match self.volumes.contains(&number) {
+                true => there(storage.length(&volume_file(number)))?,
+                false if self.removed.contains(&number) => continue,
+                false => None,
+            };
+            if length.is_none_or(|length| length < known) {
+                lacking.insert(number, Lack { length, known });
+            }
+        }
+        Ok(lacking)
+    }
+}
+
+/// How much of a volume there is, and how much there was when its sets were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lack {
+    /// Bytes of the file; none where it is missing.
+    pub(crate) length: Option<u64>,
+    /// Bytes that sets know: they were acknowledged.
+    pub(crate) known: u64,
+}
+
+/// None where a file is missing: a writer beside a reader may take any away.
+fn there<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == ErrorKind::Missing => Ok(None),
+        found => found.map(Some),
     }
 }
 
@@ -207,11 +245,4 @@ pub(crate) fn tidy(storage: &dyn Storage, store: StoreId, drop: &[[u8; 16]]) -> 
         }
     }
     if is_tidied { storage.sync() } else { Ok(()) }
-}
-
-/// The highest number of a volume that parity knows: no new volume may have it.
-pub(crate) fn numbers(storage: &dyn Storage, store: StoreId) -> Result<u32> {
-    let found = look(storage, store)?;
-    let named = found.sets.iter().flat_map(ParitySet::volumes);
-    Ok(named.chain(found.removed.iter().copied()).max().unwrap_or(0))
 }

@@ -9,11 +9,8 @@ use reed_solomon_erasure::galois_8::ReedSolomon;
 use super::files::{ParitySet, UNFINISHED, any_table, table, volume};
 use super::{BATCH_LENGTH, code};
 use crate::Result;
-use crate::media::{AppendFile, ReadFile, Storage, VolumeReader, volume_file};
+use crate::media::{AppendFile, ReadFile, SECTOR_SIZE, Storage, VolumeReader, volume_file};
 use crate::store::volumes;
-
-/// What a disk refuses, it refuses in pieces of this size.
-const SECTOR_LENGTH: usize = 4096;
 
 /// What became of a volume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,9 +72,15 @@ impl<'a> Healer<'a> {
         let mut out = Out { file, buffer: Vec::new(), at: 0 };
         let mut mended = Mended::default();
         let there = volume(self.storage, number);
+        let end = there.as_deref().map_or(Ok(0), ReadFile::length)?;
         for (set, place) in self.columns(number) {
             let column = set.header.columns[place];
             if column.end() <= out.at {
+                continue;
+            }
+            // Behind what nobody knows nothing stands in for the rest of its volume.
+            if column.offset > end.max(out.at) {
+                mended.lost += column.length;
                 continue;
             }
             copy(there.as_deref(), &mut out, column.offset)?;
@@ -106,7 +109,6 @@ impl<'a> Healer<'a> {
                 step((length - skipped) as u64)?;
             }
         }
-        let end = there.as_deref().map_or(Ok(0), ReadFile::length)?;
         copy(there.as_deref(), &mut out, end)?;
         out.finish()?;
         Ok(mended)
@@ -236,8 +238,8 @@ fn copy(there: Option<&dyn ReadFile>, out: &mut Out, end: u64) -> Result<()> {
             && file.read_at(out.at, &mut bytes).is_err()
         {
             // One bad sector does not take the rest with it.
-            for (place, sector) in bytes.chunks_mut(SECTOR_LENGTH).enumerate() {
-                let at = out.at + (place * SECTOR_LENGTH) as u64;
+            for (place, sector) in bytes.chunks_mut(SECTOR_SIZE).enumerate() {
+                let at = out.at + (place * SECTOR_SIZE) as u64;
                 if file.read_at(at, sector).is_err() {
                     sector.fill(0);
                 }

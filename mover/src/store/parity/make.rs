@@ -110,14 +110,16 @@ impl<'a> Making<'a> {
         zeros.fill(0);
         let offset = column.offset + at;
         let file = volume_file(column.volume);
-        if self.readers[place].read_at(offset, bytes)? < bytes.len() {
-            return Err(Error::new(ErrorKind::Damaged, format!("{file} is shorter than it was")));
+        let have = self.readers[place].read_at(offset, bytes).map_err(|cause| {
+            damaged(format!("{file} at {offset:#x} cannot be read")).because(cause)
+        })?;
+        if have < bytes.len() {
+            return Err(damaged(format!("{file} is shorter than it was")));
         }
         for voucher in vouchers {
-            voucher.see(column.volume, offset, bytes).map_err(|at| {
-                let message = format!("{file} at {at:#x} is not what its parity knows");
-                Error::new(ErrorKind::Damaged, message).way_out("run `mover verify --repair`")
-            })?;
+            voucher
+                .see(column.volume, offset, bytes)
+                .map_err(|at| damaged(format!("{file} at {at:#x} is not what its parity knows")))?;
         }
         Ok(bytes.len())
     }
@@ -134,4 +136,9 @@ impl<'a> Making<'a> {
         }
         Ok(())
     }
+}
+
+/// A volume of which no parity can be made as it is.
+pub(crate) fn damaged(message: String) -> Error {
+    Error::new(ErrorKind::Damaged, message).way_out("run `mover verify --repair`")
 }

@@ -13,7 +13,8 @@
 //!
 //! Nothing here is part of the truth: a store is as readable without parity as with it. A set is
 //! there when all its files have their names, which they get when they are durable; a volume that
-//! a set names, that is not there and of which no mark says that it was taken out, is lost.
+//! a set names, that is not there and of which no mark says that it was taken out, is lost. Sets that
+//! know a lost volume, or more of one than is there, stay until it is back.
 
 // In suggested reading order.
 mod files;
@@ -24,10 +25,10 @@ mod heal;
 mod check;
 
 pub use check::{ParityFault, ParityState};
-pub(super) use files::{Found, ParitySet, any_table, look, mark_removed, numbers, tidy};
+pub(super) use files::{Found, Lack, ParitySet, any_table, look, mark_removed, tidy};
 pub(super) use heal::Healer;
-pub(super) use make::make;
-pub(super) use plan::{Lying, Plan, plan};
+pub(super) use make::{damaged, make};
+pub(super) use plan::{Lying, Wanted, plan};
 pub(super) use vouch::Voucher;
 
 /// Bytes of a column that are worked on at once, unless a shard is longer.

@@ -1,5 +1,6 @@
 //! Which sets are to be made, and which may go.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use format::{ParityColumn, ParityHeader, ParityKind, limits};
@@ -20,6 +21,7 @@ pub(crate) struct Lying {
 pub(crate) struct Wanted {
     pub(crate) kind: ParityKind,
     pub(crate) columns: Vec<ParityColumn>,
+    pub(crate) parity_count: u8,
     pub(crate) shard_length: u32,
     pub(crate) row_count: u32,
 }
@@ -53,15 +55,17 @@ pub(crate) fn plan(
     let is = |set: &&&ParitySet, kind: ParityKind| set.header.kind == kind;
     let across = kept.iter().filter(|set| is(set, ParityKind::Across));
     let mut together: BTreeSet<u32> = across.flat_map(|set| set.volumes()).collect();
-    let apart = |it: &&Lying| it.closed && !together.contains(&it.number) && it.length > 0;
-    let waiting: Vec<&Lying> = volumes.iter().filter(apart).collect();
-    for group in waiting.chunks_exact(usize::from(parity.data)) {
+    let apart = |it: &&Lying| {
+        it.closed && !together.contains(&it.number) && it.length <= column_length_max(parity)
+    };
+    let mut waiting: Vec<&Lying> = volumes.iter().filter(apart).collect();
+    // A set's files are as long as its longest volume: those of about one length go together.
+    waiting.sort_by_key(|it| Reverse(it.length.next_power_of_two()));
+    for group in waiting.chunks_exact_mut(usize::from(parity.data)) {
+        group.sort_by_key(|it| it.number);
         let whole = |it: &&Lying| ParityColumn { volume: it.number, offset: 0, length: it.length };
-        let wanted = Wanted::new(ParityKind::Across, group.iter().map(whole).collect());
-        if wanted.can_be_held(parity) {
-            plan.make.push(wanted);
-            together.extend(group.iter().map(|it| it.number));
-        }
+        plan.make.push(Wanted::new(ParityKind::Across, group.iter().map(whole).collect(), parity));
+        together.extend(group.iter().map(|it| it.number));
     }
 
     let within = || kept.iter().filter(|set| is(set, ParityKind::Within));
@@ -74,12 +78,15 @@ pub(crate) fn plan(
     }
     for volume in volumes.iter().filter(|it| !together.contains(&it.number)) {
         plan.waiting += 1;
-        let covered = ranges.get_mut(&volume.number).map_or(0, |ranges| {
+        let mut covered = ranges.get_mut(&volume.number).map_or(0, |ranges| {
             ranges.sort_unstable();
             ranges.iter().fold(0, |to, (from, end)| if *from <= to { to.max(*end) } else { to })
         });
-        if covered < volume.length {
-            plan.make.push(Wanted::within(volume.number, covered, volume.length, parity));
+        while covered < volume.length {
+            let most = u64::from(parity.data) * column_length_max(parity);
+            let end = volume.length.min(covered + most);
+            plan.make.push(Wanted::within(volume.number, covered, end, parity));
+            covered = end;
         }
     }
     let superseded = within().filter(|set| together.contains(&set.header.columns[0].volume));
@@ -88,12 +95,12 @@ pub(crate) fn plan(
 }
 
 impl Wanted {
-    fn new(kind: ParityKind, columns: Vec<ParityColumn>) -> Wanted {
+    fn new(kind: ParityKind, columns: Vec<ParityColumn>, parity: Parity) -> Wanted {
         let longest = columns.iter().map(|column| column.length).max().unwrap_or(1).max(1);
         let shard_length = shard_length(longest);
         let row_count = longest.div_ceil(u64::from(shard_length));
         let row_count = u32::try_from(row_count).expect("shards are as long as that takes");
-        Wanted { kind, columns, shard_length, row_count }
+        Wanted { kind, columns, parity_count: parity.parity, shard_length, row_count }
     }
 
     /// A range of a volume in as many columns as the pool has, or fewer where it is short.
@@ -106,19 +113,22 @@ impl Wanted {
             columns.push(ParityColumn { volume, offset, length: length.min(to - offset) });
             offset += length;
         }
-        Wanted::new(ParityKind::Within, columns)
-    }
-
-    /// Volumes may be so long that a row of many of them is more than a reader takes.
-    fn can_be_held(&self, parity: Parity) -> bool {
-        let columns = self.columns.len() as u64 + u64::from(parity.parity);
-        columns * u64::from(self.shard_length) <= limits::PARITY_ROW_LENGTH_MAX
+        Wanted::new(ParityKind::Within, columns, parity)
     }
 
     /// Bytes that are read to make it.
     pub(crate) fn length(&self) -> u64 {
         self.columns.iter().map(|column| column.length).sum()
     }
+}
+
+/// Bytes of a column, at most: whoever heals holds a row of a set at once, and the more columns a
+/// row has, the shorter are its shards.
+fn column_length_max(parity: Parity) -> u64 {
+    let columns = u64::from(parity.data) + u64::from(parity.parity);
+    let share = limits::PARITY_ROW_LENGTH_MAX / columns;
+    let shard_length = u64::from(limits::PARITY_SHARD_LENGTH_MAX).min(1 << share.ilog2());
+    shard_length * u64::from(limits::PARITY_ROW_COUNT_MAX)
 }
 
 /// The shortest shards of which a column of this length has not too many.
@@ -151,7 +161,7 @@ mod tests {
             set: [name; 16],
             created: Timestamp::default(),
             number: 0,
-            parity_count: 1,
+            parity_count: wanted.parity_count,
             shard_length: wanted.shard_length,
             row_count: wanted.row_count,
             columns: wanted.columns.clone(),
@@ -188,7 +198,7 @@ mod tests {
             lying(2, 500, true),
             lying(3, 70, false),
             lying(4, 800, true),
-            lying(5, 600, true),
+            lying(5, 400, true),
         ];
         let plan = made(&volumes, &[&within]);
         let numbers: Vec<u32> = plan.make[0].columns.iter().map(|it| it.volume).collect();
@@ -202,10 +212,10 @@ mod tests {
     fn a_set_goes_when_a_volume_of_it_is_taken_out_and_the_others_are_protected_anew() {
         let volumes = [lying(1, 50, true), lying(3, 50, true), lying(4, 50, true)];
         let of = |number| ParityColumn { volume: number, offset: 0, length: 50 };
-        let old = set(1, &Wanted::new(ParityKind::Across, vec![of(1), of(2), of(3)]));
+        let old = set(1, &Wanted::new(ParityKind::Across, vec![of(1), of(2), of(3)], PARITY));
         let removed = BTreeSet::from([2]);
         let anew = plan(&volumes, &[&old], &[], &removed, Some(PARITY));
-        assert_eq!(anew.make, [Wanted::new(ParityKind::Across, vec![of(1), of(3), of(4)])]);
+        assert_eq!(anew.make, [Wanted::new(ParityKind::Across, vec![of(1), of(3), of(4)], PARITY)]);
         assert_eq!(anew.drop, [[1; 16]]);
         // One that is lost is none that was taken out: its set is what heals it.
         let kept = plan(&volumes, &[&old], &[], &BTreeSet::new(), Some(PARITY));
@@ -224,13 +234,48 @@ mod tests {
         assert_eq!(plan.drop, [[1; 16]]);
     }
 
+    /// Every set can be read by those that keep to the limits, however long volumes are.
     #[test]
-    fn volumes_that_are_too_long_for_so_many_stay_by_themselves() {
-        let parity = Parity { data: 100, parity: 5 };
-        let volumes: Vec<Lying> = (1..=100).map(|number| lying(number, 1 << 40, true)).collect();
+    fn volumes_that_are_too_long_for_so_many_stay_by_themselves_in_as_many_sets_as_it_takes() {
+        for (parity, length, sets) in [
+            (Parity { data: 100, parity: 5 }, 1 << 40, 1),
+            (Parity { data: 10, parity: 2 }, 5 << 40, 1),
+            (Parity { data: 1, parity: 254 }, 600 << 30, 3),
+            (Parity { data: 254, parity: 1 }, (254 << 38) + 1, 2),
+        ] {
+            let count = u32::from(parity.data);
+            let volumes: Vec<Lying> = (1..=count).map(|it| lying(it, length, true)).collect();
+            let plan = plan(&volumes, &[], &[], &BTreeSet::new(), Some(parity));
+            assert_eq!(plan.make.len(), usize::from(parity.data) * sets, "{parity}");
+            for wanted in &plan.make {
+                assert_eq!(wanted.kind, ParityKind::Within);
+                assert!(wanted.columns.len() <= usize::from(parity.data), "{parity}");
+                let columns = wanted.columns.len() as u64 + u64::from(parity.parity);
+                let row = columns * u64::from(wanted.shard_length);
+                assert!(row <= limits::PARITY_ROW_LENGTH_MAX, "{parity}: {row}");
+                assert!(wanted.row_count <= limits::PARITY_ROW_COUNT_MAX, "{parity}");
+            }
+            let of_first = plan.make.iter().filter(|it| it.columns[0].volume == 1);
+            assert_eq!(of_first.map(Wanted::length).sum::<u64>(), length, "{parity}");
+        }
+        let parity = Parity { data: 10, parity: 2 };
+        let volumes: Vec<Lying> = (1..=10).map(|it| lying(it, 4 << 40, true)).collect();
         let plan = plan(&volumes, &[], &[], &BTreeSet::new(), Some(parity));
-        assert_eq!(plan.make.len(), 100);
-        assert!(plan.make.iter().all(|it| it.kind == ParityKind::Within && it.can_be_held(parity)));
+        assert_eq!((plan.make.len(), plan.make[0].kind), (1, ParityKind::Across));
+    }
+
+    #[test]
+    fn volumes_of_about_one_length_go_together() {
+        let lengths = [900, 70, 800, 60, 50, 1_000];
+        let volumes: Vec<Lying> =
+            lengths.into_iter().zip(1..).map(|(length, it)| lying(it, length, true)).collect();
+        let plan = made(&volumes, &[]);
+        let numbers = |wanted: &Wanted| -> Vec<u32> {
+            wanted.columns.iter().map(|column| column.volume).collect()
+        };
+        assert_eq!(numbers(&plan.make[0]), [1, 3, 6]);
+        assert_eq!(numbers(&plan.make[1]), [2, 4, 5]);
+        assert_eq!(plan.make.len(), 2);
     }
 
     #[test]

@@ -145,8 +145,7 @@ fn two_of_parity_stand_in_for_any_two() {
 #[test]
 fn damaged_parity_is_told_and_made_anew() {
     let (rig, _) = rig(3, 1);
-    let names = rig.storage.list().unwrap().into_iter().filter(|name| name.ends_with(".parity"));
-    for name in names {
+    for name in parity_files(&rig) {
         let length = rig.storage.bytes(&name).len() as u64;
         for at in [0, 20, 300, length - 100, length - 1, u64::MAX] {
             let hurt = again(&rig, true);
@@ -176,6 +175,158 @@ fn damaged_parity_is_told_and_made_anew() {
             assert_eq!(heal(&hurt, &[]).unwrap().volumes, [number]);
         }
     }
+}
+
+/// All files of parity, by name.
+fn parity_files(rig: &Rig) -> Vec<String> {
+    let names = rig.storage.list().unwrap();
+    names.into_iter().filter(|name| name.ends_with(".parity")).collect()
+}
+
+/// The set across volumes that names one, and the name of its first file.
+fn set_of(rig: &Rig, volume: u32) -> (BTreeSet<u32>, String) {
+    let found = crate::store::parity::look(&rig.storage, rig.store().id()).unwrap();
+    let is_of = |set: &&crate::store::parity::ParitySet| {
+        set.header.kind == format::ParityKind::Across && set.volumes().contains(&volume)
+    };
+    let set = found.sets.iter().find(is_of).expect("it is in one");
+    (set.volumes(), set.names().next().expect("it has two"))
+}
+
+/// What heals a volume stays as long as the volume is not whole, whatever else happens to its set.
+#[test]
+fn a_set_that_lost_something_itself_stays_while_it_can_heal() {
+    let (rig, log) = rig(3, 2);
+    let before = volumes(&rig.storage);
+    let first = across(&rig)[0];
+    let (together, parity_file) = set_of(&rig, first);
+    for with_catalog in [true, false] {
+        for left in [None, Some(1), Some(before[&first].len() as u64 / 2)] {
+            for broken in [false, true] {
+                let what = format!("{with_catalog}, {left:?} left, {broken}");
+                let hurt = again(&rig, with_catalog);
+                match left {
+                    None => hurt.storage.lose(&volume_file(first)),
+                    Some(length) => hurt.storage.cut(&volume_file(first), length),
+                }
+                match broken {
+                    true => hurt.storage.flip(&parity_file, 30, 1),
+                    false => hurt.storage.lose(&parity_file),
+                }
+                let later = hurt.archive(3);
+                let done = protect(&hurt).unwrap();
+                let told: Vec<String> = done.troubles.iter().map(ToString::to_string).collect();
+                assert_eq!(told.len(), usize::from(left.is_some()), "{what}: {told:?}");
+                assert!(told.iter().all(|it| it.contains("and parity knows")), "{what}: {told:?}");
+                assert_eq!(parity_files(&hurt).contains(&parity_file), broken, "{what}");
+                assert_eq!(heal(&hurt, &[]).unwrap().volumes, [first], "{what}");
+                let after = volumes(&hurt.storage);
+                assert!(before.iter().all(|(number, it)| after[number].starts_with(it)), "{what}");
+                check(&hurt.store(), &log);
+                check(&hurt.store(), &later);
+                // Once it is whole everything is protected as if nothing had been.
+                assert!(protect(&hurt).unwrap().troubles.is_empty(), "{what}");
+                assert!(hurt.store().check_parity().unwrap().is_empty(), "{what}");
+                assert!(!parity_files(&hurt).contains(&parity_file), "{what}");
+                let state = hurt.store().parity().unwrap().pop().unwrap();
+                let is_protected =
+                    |it| state.volumes_across.contains(it) || state.volumes_within.contains(it);
+                assert!(together.iter().all(is_protected), "{what}: {state:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_volume_that_is_lost_beside_one_that_was_taken_out_still_comes_back() {
+    let (rig, log) = rig(3, 2);
+    let across = across(&rig);
+    let (taken, lost) = (across[0], across[1]);
+    let mut writer = rig.writer().unwrap();
+    for archive in &log.finished {
+        writer.drop_archive(archive, rig.config.clock.now()).unwrap();
+    }
+    writer.remove_volume(taken).unwrap();
+    drop(writer);
+    let before = volumes(&rig.storage);
+    rig.storage.lose(&volume_file(lost));
+    rig.archive(3);
+    protect(&rig).unwrap();
+    assert_eq!(heal(&rig, &[]).unwrap().volumes, [lost]);
+    assert_eq!(volumes(&rig.storage)[&lost], before[&lost]);
+    protect(&rig).unwrap();
+    assert!(!self::across(&rig).contains(&taken));
+    assert!(rig.store().check_parity().unwrap().is_empty());
+}
+
+/// Wherever the newest volume ends now, and with no catalog to say where it ended: nothing is
+/// written where parity knows something else.
+#[test]
+fn behind_the_end_of_a_volume_that_was_cut_nothing_is_written() {
+    let (rig, log) = rig(1, 2);
+    let before = volumes(&rig.storage);
+    let (newest, bytes) = before.iter().next_back().unwrap();
+    let file = volume_file(*newest);
+    let frame = |at: &usize| bytes[*at..].starts_with(&format::MAGIC);
+    let places: Vec<usize> = (1..bytes.len()).filter(frame).collect();
+    assert!(places.len() > 3, "{places:?}");
+    for at in places {
+        let hurt = again(&rig, false);
+        hurt.storage.cut(&file, at as u64);
+        assert_eq!(hurt.store().check_parity().unwrap().len(), 1, "at {at:#x}");
+        let later = hurt.archive(3);
+        assert_eq!(hurt.storage.bytes(&file).len(), at, "at {at:#x}");
+        let done = protect(&hurt).unwrap();
+        assert_eq!(done.troubles.len(), 1, "at {at:#x}: {done:?}");
+        assert_eq!(heal(&hurt, &[]).unwrap().volumes, [*newest], "at {at:#x}");
+        assert!(hurt.storage.bytes(&file) == *bytes, "at {at:#x}");
+        check(&hurt.store(), &log);
+        check(&hurt.store(), &later);
+        assert!(protect(&hurt).unwrap().troubles.is_empty(), "at {at:#x}");
+    }
+}
+
+/// A set that claims to know a place far behind the end of a volume does not fill the disk with
+/// what lies between.
+#[test]
+fn what_lies_far_behind_a_volume_is_lost_and_not_written() {
+    let (rig, _) = rig(1, 2);
+    let (number, bytes) = volumes(&rig.storage).pop_last().unwrap();
+    let header = format::ParityHeader {
+        kind: format::ParityKind::Within,
+        store: rig.store().id(),
+        set: [3; 16],
+        created: format::Timestamp::default(),
+        number: 0,
+        parity_count: 1,
+        shard_length: 4096,
+        row_count: 1,
+        columns: vec![format::ParityColumn { volume: number, offset: 1 << 61, length: 4096 }],
+    };
+    let table =
+        format::ParityTable { columns: vec![vec![1]], own: vec![format::checksum(&[0; 4096])] };
+    let mut crafted = Vec::new();
+    header.encode(&mut crafted);
+    crafted.resize(crafted.len() + 4096, 0);
+    table.encode(&mut crafted);
+    rig.storage.replace("0303030303030303-0.parity", crafted);
+    let healed = heal(&rig, &[]).unwrap();
+    assert_eq!((healed.volumes.len(), healed.lost_bytes), (0, 4096), "{healed:?}");
+    assert!(rig.storage.bytes(&volume_file(number)) == bytes);
+}
+
+/// A sector that cannot be read is a trouble of the sets that would have it, and of no other.
+#[test]
+fn a_bad_sector_keeps_nothing_else_from_being_protected() {
+    let mut rig = Rig::new();
+    rig.config.parity = Some(Parity { data: 3, parity: 1 });
+    let log = rig.archive(1);
+    rig.storage.spoil(&volume_file(2), 500..600);
+    let done = protect(&rig).unwrap();
+    assert_eq!(done.troubles.len(), 1, "{done:?}");
+    assert!(done.troubles[0].to_string().contains("00000002.volume at 0x0 cannot be read"));
+    assert!(done.sets > 0, "{done:?}");
+    assert!(!log.finished.is_empty());
 }
 
 #[test]

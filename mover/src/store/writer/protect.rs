@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use format::ParityHeader;
+use format::{ParityHeader, StoreId};
 use serde::Serialize;
 
 use super::StoreWriter;
 use crate::ambient::random_bytes;
-use crate::media::{MediumKind, Storage};
+use crate::media::{Storage, volume_file};
+use crate::store::catalog::{Catalog, query};
 use crate::store::parity::{
-    Found, Healer, Lying, ParitySet, Plan, Voucher, any_table, look, make, mark_removed, plan, tidy,
+    Found, Healer, Lack, Lying, ParitySet, Voucher, Wanted, any_table, damaged, look, make,
+    mark_removed, plan, tidy,
 };
 use crate::store::record::{Fault, FaultKind};
 use crate::store::shelf::Shelf;
@@ -54,10 +56,8 @@ impl StoreWriter {
     pub fn protect(&mut self, void: &BTreeSet<String>, step: Step<'_>) -> Result<Protected> {
         self.commit()?;
         let mut done = Protected::default();
-        for pool in 0..self.store.shelf.pools().len() {
-            if self.store.shelf.traits(pool).kind == MediumKind::Disk {
-                self.protect_pool(pool, void, &mut done, step)?;
-            }
+        for (pool, _) in self.store.shelf.on_disk() {
+            self.protect_pool(pool, void, &mut done, step)?;
         }
         Ok(done)
     }
@@ -77,43 +77,30 @@ impl StoreWriter {
         }
         // What a crash left would be in the way.
         tidy(storage, id, &[])?;
+        let lacking = found.lacking(storage)?;
+        done.troubles.extend(lacking.iter().filter_map(|(number, lack)| shorter(*number, lack)));
+        // Volumes that nothing new is made of, and whose sets stay to heal them.
+        let mut hurt: BTreeSet<u32> = lacking.into_keys().collect();
+
         let is_void =
             |set: &&ParitySet| !set.is_whole() || set.names().any(|it| void.contains(&it));
         let (void, sound): (Vec<&ParitySet>, Vec<&ParitySet>) =
             found.sets.iter().partition(is_void);
         // What is removed and there again was not removed after all.
         let removed = found.removed.difference(&found.volumes).copied().collect();
-        let volumes = self.lying(pool)?;
-        let Plan { make: wanted, mut drop, waiting } =
-            plan(&volumes, &sound, &void, &removed, parity);
-        done.waiting += waiting;
-        for wanted in &wanted {
-            let Some(parity) = parity else { break };
-            let header = ParityHeader {
-                kind: wanted.kind,
-                store: id,
-                set: random_bytes(&*self.config.random),
-                created: self.config.clock.now(),
-                number: 0,
-                parity_count: parity.parity,
-                shard_length: wanted.shard_length,
-                row_count: wanted.row_count,
-                columns: wanted.columns.clone(),
-            };
-            let of: BTreeSet<u32> = wanted.columns.iter().map(|column| column.volume).collect();
-            let mut vouchers = vouchers(storage, &found, &of);
-            match make(storage, &header, &mut vouchers, step) {
+        let mut volumes = self.lying(pool)?;
+        volumes.retain(|volume| !hurt.contains(&volume.number));
+        let mut plan = plan(&volumes, &sound, &void, &removed, parity);
+        done.waiting += plan.waiting;
+        for wanted in &plan.make {
+            match self.protect_set(storage, wanted, &found, step) {
                 Ok(written) => {
                     done.sets += 1;
                     done.read_bytes += wanted.length();
                     done.stored_bytes += written;
                 }
-                // Sets that know more of these volumes stay, to heal them.
                 Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Missing) => {
-                    let names_them = |set: &ParitySet| !set.volumes().is_disjoint(&of);
-                    let stay = found.sets.iter().filter(|set| names_them(set));
-                    let stay: Vec<[u8; 16]> = stay.map(|set| set.header.set).collect();
-                    drop.retain(|set| !stay.contains(set));
+                    hurt.extend(wanted.columns.iter().map(|column| column.volume));
                     done.troubles.push(error);
                 }
                 Err(error) => {
@@ -122,11 +109,36 @@ impl StoreWriter {
                 }
             }
         }
-        // What said nothing was made anew above.
-        for (name, _) in found.unreadable.iter().filter(|_| parity.is_some()) {
+        for set in found.sets.iter().filter(|set| !set.volumes().is_disjoint(&hurt)) {
+            plan.drop.retain(|going| *going != set.header.set);
+        }
+        // What said nothing was made anew above; unless it may be of use to what was not.
+        for (name, _) in found.unreadable.iter().filter(|_| parity.is_some() && hurt.is_empty()) {
             storage.remove(name)?;
         }
-        tidy(storage, id, &drop)
+        tidy(storage, id, &plan.drop)
+    }
+
+    fn protect_set(
+        &self,
+        storage: &dyn Storage,
+        wanted: &Wanted,
+        found: &Found,
+        step: Step<'_>,
+    ) -> Result<u64> {
+        let header = ParityHeader {
+            kind: wanted.kind,
+            store: self.store.id,
+            set: random_bytes(&*self.config.random),
+            created: self.config.clock.now(),
+            number: 0,
+            parity_count: wanted.parity_count,
+            shard_length: wanted.shard_length,
+            row_count: wanted.row_count,
+            columns: wanted.columns.clone(),
+        };
+        let of = wanted.columns.iter().map(|column| column.volume).collect();
+        make(storage, &header, &mut vouchers(storage, found, &of), step)
     }
 
     /// The volumes of a pool that are there, with what is acknowledged of them.
@@ -154,27 +166,23 @@ impl StoreWriter {
 
     /// Says that a volume is going, to whoever finds a set that names it.
     pub(super) fn leave_parity(&self, volume: u32) -> Result<()> {
-        let pools = self.store.shelf.pools().iter();
-        for pool in pools.filter(|pool| pool.storage.traits().kind == MediumKind::Disk) {
+        for (_, pool) in self.store.shelf.on_disk() {
             mark_removed(&*pool.storage, self.store.id, volume)?;
         }
         Ok(())
     }
 
-    /// Has parity give back the bytes of damaged volumes, and volumes that are lost. A volume of
+    /// Has parity give back the bytes of damaged volumes, and volumes that are lost or cut. A volume of
     /// which anything was healed is put in its place whole; the writer has to be opened anew then,
     /// and finds it as one that came back.
     pub fn heal(&mut self, damaged: &BTreeSet<u32>, step: Step<'_>) -> Result<Healed> {
         self.commit()?;
         let mut done = Healed::default();
-        for pool in 0..self.store.shelf.pools().len() {
-            if self.store.shelf.traits(pool).kind != MediumKind::Disk {
-                continue;
-            }
-            let storage = self.store.shelf.pools()[pool].storage.clone();
+        let pools = self.store.shelf.on_disk().map(|(pool, config)| (pool, config.storage.clone()));
+        for (pool, storage) in pools.collect::<Vec<_>>() {
             let found = look(&*storage, self.store.id)?;
             let known: BTreeSet<u32> = found.sets.iter().flat_map(ParitySet::volumes).collect();
-            let mut volumes = found.lost();
+            let mut volumes: BTreeSet<u32> = found.lacking(&*storage)?.into_keys().collect();
             volumes.extend(damaged.intersection(&known).filter(|it| found.volumes.contains(it)));
             for number in volumes {
                 self.heal_volume(&*storage, pool, &found, number, &mut done, step)?;
@@ -201,7 +209,7 @@ impl StoreWriter {
             return healer.discard(number);
         }
         self.write_elsewhere(number, pool)?;
-        let rows = super::query::volumes(&self.catalog.connection)?;
+        let rows = query::volumes(&self.catalog.connection)?;
         let indexing = self.catalog.begin()?;
         match rows.iter().find(|row| row.number == number) {
             Some(row) => indexing.cut((number, &row.pool), None, row.indexed_length)?,
@@ -234,11 +242,44 @@ fn vouchers(storage: &dyn Storage, found: &Found, volumes: &BTreeSet<u32>) -> Ve
     vouchers
 }
 
-/// The highest number of a volume that parity knows: a new volume with it would be taken for damage.
-pub(super) fn last_number(shelf: &Shelf, store: format::StoreId) -> Result<u32> {
-    let pools = shelf.pools().iter();
-    let on_disk = pools.filter(|pool| pool.storage.traits().kind == MediumKind::Disk);
-    let numbers: Result<Vec<u32>> =
-        on_disk.map(|pool| crate::store::parity::numbers(&*pool.storage, store)).collect();
-    Ok(numbers?.into_iter().max().unwrap_or(0))
+/// A volume that is there in part.
+fn shorter(number: u32, lack: &Lack) -> Option<Error> {
+    let (file, known) = (volume_file(number), lack.known);
+    lack.length
+        .map(|length| damaged(format!("{file} has {length} bytes, and parity knows {known}")))
+}
+
+/// What parity says of volumes when a store is opened to be written to.
+pub(super) struct Remembered {
+    /// The highest number of a volume: a new one with it would be taken for damage.
+    pub(super) last_number: u32,
+    /// Volumes that are shorter than they were, with the numbers of their bytes now and then.
+    cut: Vec<(u32, u64, u64)>,
+}
+
+impl Remembered {
+    pub(super) fn of(shelf: &Shelf, store: StoreId) -> Result<Remembered> {
+        let mut remembered = Remembered { last_number: 0, cut: Vec::new() };
+        for (_, pool) in shelf.on_disk() {
+            let found = look(&*pool.storage, store)?;
+            remembered.last_number = remembered.last_number.max(found.last_number());
+            for (number, lack) in found.lacking(&*pool.storage)? {
+                remembered.cut.extend(lack.length.map(|length| (number, length, lack.known)));
+            }
+        }
+        Ok(remembered)
+    }
+
+    /// Nothing is written behind the end of a volume that was cut, of which a catalog that was made
+    /// anew knows nothing: what comes there would be taken for damage, and healed.
+    pub(super) fn close_cut(&self, catalog: &mut Catalog, shelf: &Shelf) -> Result<()> {
+        let rows = query::volumes(&catalog.connection)?;
+        let indexing = catalog.begin()?;
+        for (number, length, known) in &self.cut {
+            if !rows.iter().any(|row| row.number == *number && row.closed) {
+                indexing.cut((*number, shelf.pool_name(*number)), Some(*length), *known)?;
+            }
+        }
+        indexing.commit()
+    }
 }
