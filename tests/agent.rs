@@ -1,6 +1,6 @@
 //! The server calls the agent: it has a source archived, and restored, on connections that it lends.
 
-use crate::kit::server::{ALL, Server, fingerprint};
+use crate::kit::server::{Server, fingerprint};
 use crate::kit::{Machine, args, assert_same, tree};
 
 /// An agent with one source, which a machine may do something with.
@@ -72,11 +72,7 @@ fn an_agent_does_for_nobody_what_its_policy_does_not_say() {
 #[test]
 fn an_agent_calls_the_server_just_as_well() {
     let laptop = Machine::without_keys();
-    let mut server = Server::new();
-    server.allow(&laptop, ALL);
-    server.start();
-    server.trusted_by(&laptop, server.address);
-    let url = server.url(server.address);
+    let (_server, url) = Server::for_client(&laptop);
     laptop.ok(args!["init", url, "--no-encryption"]);
     let source = laptop.path("source");
     tree::sample(&source, 23);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::kit::machine::until;
 use crate::kit::rclone::Rclone;
 use crate::kit::tgt::Tgt;
+use crate::kit::volume::volumes;
 use crate::kit::{Machine, args, assert_same, machine, output_of, tape, tool, tree};
 
 /// A policy with these pools and rules, beside a store without encryption.
@@ -288,6 +289,34 @@ fn volumes_move_to_another_medium_as_they_are() {
     std::fs::remove_file(store.join("catalog.sqlite")).expect("a catalog");
     assert_same(&source, &machine.restore(&store, "a", "without a catalog"));
     machine.ok(args!["verify", store, "--read"]);
+}
+
+/// How long volumes become is said once: whatever writes to the pool later goes by it.
+#[test]
+fn a_volume_size_holds_until_another_is_said() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    for (round, said) in [(0, Some("4M")), (1, None), (2, None), (3, Some("6M"))] {
+        for number in 0..10 {
+            // Half of the files stay as they are: a prune has something to move.
+            let seed = if number % 2 == 0 { number } else { round * 100 + number };
+            tree::random_file(&source.join(format!("file-{number}")), seed, 400_000);
+        }
+        tree::settle();
+        let mut archive = args!["archive", source, "--to", store, "--name", "a"];
+        archive.extend(said.into_iter().flat_map(|said| args!["--volume-size", said]));
+        machine.ok(archive);
+        if round == 2 {
+            let done = machine.json(args!["prune", store, "--keep-last", "1", "--used-max", "90"]);
+            assert!(done.number("volumes_removed") > 0, "{done:?}");
+        }
+        let longest =
+            volumes(&store).into_iter().map(|path| path.metadata().expect("it is there").len());
+        let longest = longest.max().expect("there are some");
+        let most = if round < 3 { 4 << 20 } else { 6 << 20 };
+        assert!(longest <= most, "round {round}: {longest}");
+        assert!(round < 3 || longest > 4 << 20, "round {round}: {longest}");
+    }
 }
 
 #[test]

@@ -18,11 +18,7 @@ fn pair() -> (Server, Machine, String) {
 }
 
 fn serving(client: &Machine, options: &[&str]) -> (Server, String) {
-    let mut server = Server::new();
-    server.allow(client, ALL);
-    server.start();
-    server.trusted_by(client, server.address);
-    let url = server.url(server.address);
+    let (server, url) = Server::for_client(client);
     let mut init = args!["init", url];
     init.extend(options.iter().map(Into::into));
     client.ok(init);
@@ -223,11 +219,7 @@ fn a_server_that_speaks_another_version_or_protocol_is_named() {
 #[test]
 fn a_store_that_is_missing_or_held_is_named() {
     let client = Machine::without_keys();
-    let mut server = Server::new();
-    server.allow(&client, ALL);
-    server.start();
-    server.trusted_by(&client, server.address);
-    let url = server.url(server.address);
+    let (server, url) = Server::for_client(&client);
     client.fails(2, &["no store", "mover init"], args!["list", url]);
     client.ok(args!["init", url, "--no-encryption"]);
     client.fails(2, &["already"], args!["init", url, "--no-encryption"]);

@@ -2,11 +2,12 @@
 //! is named.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::kit::machine::{Done, until};
-use crate::kit::server::{ALL, Server};
+use crate::kit::server::Server;
 use crate::kit::volume::{flip, forget_catalog, volumes};
 use crate::kit::{Machine, args, assert_same, disk::SmallDisk, tool, tree};
 
@@ -31,8 +32,12 @@ impl Scene {
         scene
     }
 
+    fn archiving(&self) -> Vec<OsString> {
+        args!["archive", self.source, "--to", self.store, "--volume-size", "4M"]
+    }
+
     fn archive(&self) -> Done {
-        self.machine.ok(args!["archive", self.source, "--to", self.store, "--volume-size", "4M"])
+        self.machine.ok(self.archiving())
     }
 
     fn files(&self, suffix: &str) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -50,12 +55,8 @@ impl Scene {
         self.machine.run(args!["--json", "verify", self.store, "--repair"])
     }
 
-    fn is_well(&self) {
-        let done = self.machine.ok(args!["verify", self.store, "--read"]);
-        assert!(done.stdout.contains("all is well"), "{done:?}");
-        let back = self.machine.restore(&self.store, "latest", "back");
-        assert_same(&self.source, &back);
-        fs::remove_dir_all(back).expect("it was restored");
+    fn assert_well(&self) {
+        self.machine.assert_well(&self.store, &self.source);
     }
 }
 
@@ -90,7 +91,7 @@ fn lost_and_damaged_volumes_come_back_bit_for_bit() {
             assert_eq!(heal["volumes"].as_array().map(Vec::len), Some(2), "{heal}");
             assert_eq!(heal["lost_bytes"], 0, "{heal}");
             assert_eq!(scene.files(".volume"), before);
-            scene.is_well();
+            scene.assert_well();
         }
     }
     for path in before.keys().take(2) {
@@ -100,7 +101,7 @@ fn lost_and_damaged_volumes_come_back_bit_for_bit() {
     assert_eq!(scene.verify().code, 1);
     assert_eq!(scene.repair().code, 0);
     assert_eq!(scene.files(".volume"), before);
-    scene.is_well();
+    scene.assert_well();
 }
 
 /// The newest bytes are in no set across volumes yet: damage of them is healed all the same.
@@ -109,17 +110,16 @@ fn what_is_newest_is_healed_by_what_stands_within_its_volume() {
     let scene = Scene::new("10+2", 2);
     let before = scene.files(".volume");
     let newest = before.keys().next_back().expect("there is one");
-    flip(newest, before[newest].len() / 2, 0);
     // As many bytes as two of ten columns have, less what of them would reach into a third.
     let mut bytes = fs::read(newest).expect("it is there");
     let column = bytes.len() / 10 / 4096 * 4096;
-    bytes[100_000..100_000 + column].fill(0xee);
+    bytes[100_000..100_000 + 2 * column - 4096].fill(0xee);
     fs::write(newest, bytes).expect("it can be written");
     assert_eq!(scene.verify().code, 1);
     let done = scene.repair();
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(scene.files(".volume"), before);
-    scene.is_well();
+    scene.assert_well();
 }
 
 /// A program that was written from the specification alone gives the same bytes.
@@ -134,6 +134,42 @@ fn a_healer_from_the_specification_alone_gives_the_same_volume() {
     let output = python.output().expect("python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stdout == bytes, "{} bytes of {}", output.stdout.len(), bytes.len());
+}
+
+/// A volume that is lost is not forgotten by what archives add, however long nobody looks; and one
+/// that is cut is told by every archive.
+#[test]
+fn what_heals_a_volume_outlives_the_archives_that_come_behind_its_loss() {
+    for without_catalog in [false, true] {
+        for cut in [false, true] {
+            let scene = Scene::new("3+2", 10);
+            let before = scene.files(".volume");
+            let (path, bytes) = before.first_key_value().expect("there are some");
+            match cut {
+                true => fs::write(path, &bytes[..bytes.len() / 3]).expect("it can be cut"),
+                false => fs::remove_file(path).expect("it is there"),
+            }
+            let set = scene.files(".parity").into_keys().next().expect("there are some");
+            fs::remove_file(set).expect("it is there");
+            if without_catalog {
+                forget_catalog(&scene.store);
+            }
+            for round in 0..3 {
+                tree::random_file(&scene.source.join("new"), 50 + round, 2_000_000);
+                tree::settle();
+                let done = scene.machine.run(scene.archiving());
+                assert_eq!(done.code, i32::from(cut), "{done:?}");
+                if cut {
+                    done.assert_says(&["and parity knows", "mover verify --repair"]);
+                }
+            }
+            assert_eq!(scene.verify().code, 1);
+            let done = scene.repair();
+            assert_eq!(done.code, 0, "{without_catalog}, {cut}: {done:?}");
+            assert!(fs::read(path).expect("it is back") == *bytes, "{without_catalog}, {cut}");
+            scene.assert_well();
+        }
+    }
 }
 
 /// One more than there is parity for: what can be had is had, and the files that are lost are named.
@@ -163,7 +199,7 @@ fn damaged_parity_is_told_and_made_anew() {
         let done = scene.repair();
         assert_eq!(done.code, 0, "{done:?}");
         assert!(done.lines_of("heal").is_empty() && done.lines_of("repair").is_empty(), "{done:?}");
-        scene.is_well();
+        scene.assert_well();
     }
 }
 
@@ -204,11 +240,7 @@ fn after_a_prune_the_other_volumes_are_still_protected() {
 #[test]
 fn a_served_store_is_protected_by_its_server() {
     let client = Machine::without_keys();
-    let mut server = Server::new();
-    server.allow(&client, ALL);
-    server.start();
-    server.trusted_by(&client, server.address);
-    let url = server.url(server.address);
+    let (server, url) = Server::for_client(&client);
     let refused = args!["init", url, "--no-encryption", "--parity", "3+1"];
     client.fails(2, &["kept by the mover that has the store", "media protect"], refused);
     client.ok(args!["init", url, "--no-encryption"]);
@@ -272,8 +304,7 @@ fn killed_while_it_makes_parity_it_loses_nothing() {
     for round in 0..12 {
         tree::random_file(&scene.source.join("file-00"), 100 + round, 900_000);
         tree::settle();
-        let archive = args!["archive", scene.source, "--to", scene.store, "--volume-size", "4M"];
-        let mut child = scene.machine.spawn(archive);
+        let mut child = scene.machine.spawn(scene.archiving());
         std::thread::sleep(std::time::Duration::from_millis(60 + round * 25));
         // It may have ended.
         let _ = child.kill();
@@ -286,5 +317,5 @@ fn killed_while_it_makes_parity_it_loses_nothing() {
     fs::remove_file(&path).expect("it is there");
     assert_eq!(scene.repair().code, 0);
     assert!(scene.files(".volume")[&path] == bytes);
-    scene.is_well();
+    scene.assert_well();
 }

@@ -59,12 +59,8 @@ impl Scene {
         self.machine.run(args!["--json", "verify", self.store, "--repair"])
     }
 
-    fn is_well(&self) {
-        let done = self.machine.ok(args!["verify", self.store, "--read"]);
-        assert!(done.stdout.contains("all is well"), "{done:?}");
-        let back = self.machine.restore(&self.store, "latest", "back");
-        assert_same(&self.source, &back);
-        fs::remove_dir_all(back).expect("it was restored");
+    fn assert_well(&self) {
+        self.machine.assert_well(&self.store, &self.source);
     }
 }
 
@@ -91,10 +87,10 @@ fn damage_in_one_pool_is_healed_from_the_other() {
         assert!(report["volumes_removed"].as_u64() > Some(0), "{report}");
         assert_eq!(report["healed"].as_u64() > Some(0), kind == FrameKind::ChunkHeader, "{report}");
         assert_eq!(report["lost_chunks"], 0, "{report}");
-        scene.is_well();
+        scene.assert_well();
         // The media say the same without the catalog.
         forget_catalog(&scene.store);
-        scene.is_well();
+        scene.assert_well();
         // The pool that was damaged is enough alone.
         if !home {
             for (path, _) in volume::bytes(&scene.store) {
@@ -117,9 +113,9 @@ fn a_chunk_without_its_footer_is_healed_from_itself() {
     let done = scene.repair();
     assert_eq!(done.code, 0, "{done:?}");
     assert!(report(&done)["healed"].as_u64() > Some(0), "{done:?}");
-    scene.is_well();
+    scene.assert_well();
     forget_catalog(&scene.store);
-    scene.is_well();
+    scene.assert_well();
 }
 
 /// Without a copy the chunks are lost: the files are named, everything else is moved to safety, and
@@ -148,9 +144,9 @@ fn what_is_lost_is_named_and_the_next_archive_is_whole() {
     scene.machine.ok(args!["prune", scene.store, "--keep-last", "1"]);
     let done = scene.repair();
     assert_eq!(done.code, 0, "{done:?}");
-    scene.is_well();
+    scene.assert_well();
     forget_catalog(&scene.store);
-    scene.is_well();
+    scene.assert_well();
 }
 
 /// A volume that is gone is missed until its copies are known to be enough.
@@ -163,7 +159,7 @@ fn a_volume_that_is_gone_is_no_longer_missed_once_its_copies_are_enough() {
     assert_eq!(done.code, 1, "{done:?}");
     let done = scene.repair();
     assert_eq!(done.code, 0, "{done:?}");
-    scene.is_well();
+    scene.assert_well();
     // What lay on it is in one pool only now, until it is copied.
     scene.machine.ok(args!["copy", scene.store, "--all", "--to-pool", "second"]);
     // And so is one that was cut.
@@ -172,9 +168,9 @@ fn a_volume_that_is_gone_is_no_longer_missed_once_its_copies_are_enough() {
     assert_eq!(scene.machine.run(args!["verify", scene.store]).code, 1);
     let done = scene.repair();
     assert_eq!(done.code, 0, "{done:?}");
-    scene.is_well();
+    scene.assert_well();
     forget_catalog(&scene.store);
-    scene.is_well();
+    scene.assert_well();
 }
 
 /// Killed at any moment a repair loses nothing, and comes to its end when it is run again.
@@ -190,7 +186,7 @@ fn a_repair_that_is_killed_is_run_again() {
         child.wait().expect("it was started");
         let done = scene.repair();
         assert_eq!(done.code, 0, "{milliseconds} ms: {done:?}");
-        scene.is_well();
+        scene.assert_well();
     }
 }
 

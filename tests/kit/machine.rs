@@ -279,6 +279,15 @@ impl Machine {
         self.ok(args!["restore", store, archive, "--into", into]);
         into
     }
+
+    /// Holds a store to having nothing wrong with it, and its latest archive to being `source`.
+    pub(crate) fn assert_well(&self, store: &Path, source: &Path) {
+        let done = self.ok(args!["verify", store, "--read"]);
+        assert!(done.stdout.contains("all is well"), "{done:?}");
+        let back = self.restore(store, "latest", "back");
+        super::assert_same(source, &back);
+        std::fs::remove_dir_all(back).expect("it was restored");
+    }
 }
 
 /// Waits for a started command.

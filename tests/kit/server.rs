@@ -32,6 +32,16 @@ impl Server {
         Server::on(Machine::without_keys())
     }
 
+    /// A server that runs, which a machine trusts and may do everything with; and its store's URL.
+    pub(crate) fn for_client(client: &Machine) -> (Server, String) {
+        let mut server = Server::new();
+        server.allow(client, ALL);
+        server.start();
+        server.trusted_by(client, server.address);
+        let url = server.url(server.address);
+        (server, url)
+    }
+
     pub(crate) fn on(machine: Machine) -> Server {
         // Another process could take the port meanwhile; then the server says so.
         let free = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");

@@ -39,6 +39,25 @@ pub(crate) fn digest(bytes: &[u8]) -> Digest {
     Digest(*blake3::hash(bytes).as_bytes())
 }
 
+/// What a parity file says: its header and its table, without the column between.
+pub(crate) fn parity() -> (ParityHeader, ParityTable) {
+    let header = ParityHeader {
+        kind: ParityKind::Across,
+        store: STORE,
+        set: counting(0x50),
+        created: at(1_700_000_000, 5),
+        number: 1,
+        parity_count: 2,
+        shard_length: 8192,
+        row_count: 2,
+        columns: vec![
+            ParityColumn { volume: 1, offset: 0, length: 12_288 },
+            ParityColumn { volume: 3, offset: 4096, length: 5 },
+        ],
+    };
+    (header, ParityTable { columns: vec![vec![1, 2], vec![3, 4]], own: vec![5, 6] })
+}
+
 /// One frame of each kind and of each form that a kind has.
 pub(crate) fn frames() -> Vec<(&'static str, Vec<u8>)> {
     let frame = |kind, body: Vec<u8>, payload: Vec<u8>| {

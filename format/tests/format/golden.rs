@@ -15,6 +15,9 @@ use crate::hostile::decode_frame;
 /// Every version with golden files, the current one last.
 const VERSIONS: [&str; 1] = ["v1"];
 
+/// The one that is no frame.
+const PARITY: &str = "parity";
+
 fn folder(version: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(version)
 }
@@ -37,6 +40,11 @@ pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
 fn current() -> Vec<(&'static str, Vec<u8>)> {
     let mut files = fixture::frames();
     files.push(("volume", fixture::tiny().volume));
+    let (header, table) = fixture::parity();
+    let mut parity = Vec::new();
+    header.encode(&mut parity);
+    table.encode(&mut parity);
+    files.push((PARITY, parity));
     files
 }
 
@@ -58,6 +66,9 @@ fn golden_frames_of_every_version_are_read_and_written_back_the_same() {
     for version in VERSIONS {
         for file in fs::read_dir(folder(version)).expect("a golden folder") {
             let path = file.expect("a golden file").path();
+            if path.file_stem().is_some_and(|name| name == PARITY) {
+                continue;
+            }
             let golden = bytes_of(&fs::read_to_string(&path).expect("hexadecimal text"));
             let mut rest = golden.as_slice();
             let mut count = 0;
@@ -70,6 +81,17 @@ fn golden_frames_of_every_version_are_read_and_written_back_the_same() {
             }
             assert!(count > 0, "{} has no frame", path.display());
         }
+    }
+}
+
+#[test]
+fn golden_parity_of_every_version_is_read() {
+    for version in VERSIONS {
+        let path = folder(version).join(PARITY).with_extension("hex");
+        let golden = bytes_of(&fs::read_to_string(path).expect("hexadecimal text"));
+        let header = ParityHeader::decode(&golden).expect("a golden header decodes");
+        let table = ParityTable::decode(&header, &golden[header.len()..]);
+        assert_eq!((header, table.expect("a golden table decodes")), fixture::parity());
     }
 }
 

@@ -28,7 +28,7 @@ use crate::session::{
     OneWay, Progress, RouteConfig, Router, Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::raise_open_file_limit;
-use crate::store::{ReadStore, StoreConfig, remember_pools};
+use crate::store::{ReadStore, StoreConfig, remember_pools, remember_volume_size};
 use crate::units::show;
 
 pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> Result<Outcome> {
@@ -63,6 +63,10 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
         config.volume_size = command.volume_size.map_or(config.volume_size, |size| size.0);
     };
     let mut writer = open_writer(&to, volume_size, &doing, global, &cancel, console)?;
+    if let (Some(size), Place::Folder(folder)) = (command.volume_size, Place::of(&to)?) {
+        // Whatever writes to the pool later goes by it too: prune, repair, merge.
+        remember_volume_size(&folder, size)?;
+    }
     let access = open_access(&*writer.store(), &command, global, &ambient)?;
     let engine = engine(global, console)?;
     let config = config(&command, policy.as_ref())?;

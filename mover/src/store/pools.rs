@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{PoolConfig, StoreConfig};
 use super::shelf::HOME_POOL;
 use crate::media::{Media, Parity, PoolSpec};
+use crate::units::Size;
 use crate::{Error, ErrorKind, Result, durable};
 
 const FILE: &str = "pools.toml";
@@ -19,6 +20,9 @@ struct PoolsFile {
     /// The parity of the home pool, which is written down nowhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parity: Option<Parity>,
+    /// How long the volumes of the home pool become, as it was said last.
+    #[serde(default, rename = "volume-size", skip_serializing_if = "Option::is_none")]
+    volume_size: Option<Size>,
     #[serde(default)]
     pools: BTreeMap<String, PoolSpec>,
     /// See [`StoreConfig::map`].
@@ -30,8 +34,9 @@ impl StoreConfig {
     /// Every default, with the pools that the store remembers.
     pub fn open(path: impl Into<PathBuf>) -> Result<StoreConfig> {
         let mut config = StoreConfig::new(path);
-        let PoolsFile { parity, pools, map } = read(&config.path)?;
+        let PoolsFile { parity, volume_size, pools, map } = read(&config.path)?;
         (config.parity, config.map) = (parity, map);
+        config.volume_size = volume_size.map_or(config.volume_size, |size| size.0);
         for (name, spec) in pools {
             if spec.is_away() {
                 // Nothing of it is missed, and nothing is written to it: see `Shelf`.
@@ -100,6 +105,13 @@ pub fn remember_map(store: &Path, map: &BTreeMap<String, Vec<String>>) -> Result
             .way_out("its map can name the pools of the same policy file, under [pools]"));
     }
     file.map.clone_from(map);
+    write(store, &file)
+}
+
+/// Makes a store remember how long the volumes of its home pool become from now on.
+pub fn remember_volume_size(store: &Path, size: Size) -> Result<()> {
+    let mut file = read(store)?;
+    file.volume_size = Some(size);
     write(store, &file)
 }
 
