@@ -4,10 +4,11 @@
 //! By SIGKILL at seeded moments, and by fail points, which abort at every step of commit.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::kit::random::Random;
+use crate::kit::step::{Stop, run_until, steps};
 use crate::kit::{Machine, args, assert_same, tree, volume};
 
 struct Campaign {
@@ -156,35 +157,9 @@ fn a_restore_that_was_killed_is_done_again() {
     }
 }
 
-/// The names of all fail points, from the sources: a new one is tested without being listed here.
-fn fail_points() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../mover/src")];
-    while let Some(folder) = folders.pop() {
-        for item in std::fs::read_dir(folder).expect("the sources are there") {
-            let path = item.expect("a folder can be read").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).expect("a source is text");
-            let quoted = text.split('"').skip(1).step_by(2);
-            let is_name = |name: &&str| {
-                let shape = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
-                name.starts_with("store-") && name.bytes().all(shape)
-            };
-            if text.contains("failpoint::reach") {
-                names.extend(quoted.filter(is_name).map(str::to_owned));
-            }
-        }
-    }
-    names
-}
-
 #[test]
 fn a_store_is_whole_after_an_abort_at_every_step_of_commit() {
-    let names = fail_points();
-    assert!(names.len() >= 3, "the steps of commit have fail points: {names:?}");
+    let names = steps().into_iter().filter(|name| name.starts_with("store-"));
     let mut campaign = Campaign::new(3);
     campaign.complete();
     let mut reached = BTreeSet::new();
@@ -193,16 +168,9 @@ fn a_store_is_whole_after_an_abort_at_every_step_of_commit() {
         for skipped in [0, 2] {
             let at = format!("{name} after {skipped}");
             let archive = campaign.change();
-            let action = match skipped {
-                0 => format!("{name}=return(abort)"),
-                _ => format!("{name}={skipped}*off->return(abort)"),
-            };
-            let mut command = campaign.machine.command(campaign.archive(&archive));
-            let output = command.env("FAILPOINTS", action).output().expect("it runs");
-            match output.status.code() {
-                // It was aborted, as by a kill; where the step is not on its way, it ends well.
-                None => drop(reached.insert(name.clone())),
-                code => assert_eq!(code, Some(0), "{at}: {output:?}"),
+            let stop = (Stop::Kill, &*name, skipped);
+            if run_until(&campaign.machine, stop, campaign.archive(&archive)).is_some() {
+                reached.insert(name.clone());
             }
             campaign.check(&archive, &at);
         }

@@ -245,6 +245,35 @@ fn a_copy_that_dies_is_completed_later_without_its_source() {
     assert_same(&kept, &machine.restore(&store, "a", "from the tapes"));
 }
 
+/// A cartridge so short that it ends before its warning can be heeded: what was to be written fails,
+/// and the same command run again goes on with the next cartridge.
+#[test]
+fn a_cartridge_that_ends_without_warning_is_not_written_again() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    let tapes: Vec<String> = (1..=20).map(|number| format!("\"T{number:02}\"")).collect();
+    let pool = folder("tape", &format!("[{}]", tapes.join(", ")), "3M");
+    let file = policy(&machine, &format!("{pool}{TO_TAPE}"));
+    let mut ended = 0;
+    for round in 0..8 {
+        // So much that the warning has not come yet, and then more than there is room for.
+        let (name, length) = if round % 2 == 0 { ("less", 600_000) } else { ("more", 1_900_000) };
+        tree::random_file(&source.join(name), round, length);
+        tree::settle();
+        let done = machine.run(args!["archive", "--policy", file]);
+        if done.code != 0 {
+            ended += 1;
+            assert_eq!(done.code, 2, "{done:?}");
+            done.assert_says(&["no room", ".tap is full", "run the same command again"]);
+            machine.ok(args!["archive", "--policy", file]);
+        }
+    }
+    assert!(ended > 0, "no cartridge came to its end");
+    machine.assert_well(&store, &source);
+    crate::kit::volume::forget_catalog(&store);
+    machine.assert_well(&store, &source);
+}
+
 #[test]
 fn a_foreign_cartridge_is_left_alone_until_it_is_named() {
     let (machine, store) = Machine::with_open_store();

@@ -71,6 +71,8 @@ mod supply_chain;
 mod cli;
 // Killed at any moment, the store is whole.
 mod crash;
+// Stopped at each step that has a name, on each kind of medium.
+mod steps;
 // The same commands on a store with another mover, and what goes wrong between two.
 mod network;
 // An interrupted archive goes on, whatever became of source, journal and store.

@@ -9,6 +9,7 @@ pub(crate) mod random;
 pub(crate) mod rclone;
 pub(crate) mod same;
 pub(crate) mod server;
+pub(crate) mod step;
 pub(crate) mod tape;
 #[path = "../../mover/src/media/scsi/tests/kit.rs"]
 #[allow(dead_code, reason = "the tests of the devices use the rest")]

@@ -24,7 +24,6 @@
 // In suggested reading order.
 mod config;
 mod record;
-mod failpoint;
 mod lock;
 mod change;
 mod catalog;
@@ -47,7 +46,6 @@ mod interface;
 pub use crate::media::MediumKind;
 pub use compare::{Compared, Difference, compare};
 pub use config::{CommitWindow, PoolConfig, StoreConfig};
-pub use failpoint::FAIL_POINTS;
 pub use interface::{ArchiveProof, ReadStore, Traffic, WriteStore};
 pub use needed::Needed;
 pub use open::Store;

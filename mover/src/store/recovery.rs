@@ -9,12 +9,12 @@ use format::StoreId;
 
 use super::catalog::{Catalog, Place, VolumeRow, query};
 use super::config::StoreConfig;
-use super::failpoint::{self, reach};
 use super::lock::{self, Attempt};
 use super::record::Rebuilt;
 use super::shelf::Shelf;
 use super::volumes;
 use super::walk::{Tail, walk};
+use crate::failpoint::{self, reach};
 use crate::media::{MediumKind, Payloads, Scan, VolumeReader, VolumeWriter, give_up, volume_file};
 use crate::{Error, ErrorKind, Result};
 
@@ -173,11 +173,13 @@ fn make_catalog(
     let chunks = recovery.run(&mut catalog)?;
     catalog.settle()?;
     drop(catalog);
+    reach(failpoint::CATALOG_MADE)?;
     if path.exists() {
         let aside = beside(&path, ".set-aside");
         discard(&aside)?;
         rename(&path, &aside)?;
     }
+    reach(failpoint::CATALOG_SET_ASIDE)?;
     // A log of the catalog that was here would be taken for one of the new catalog's.
     discard(&path)?;
     rename(&fresh, &path)?;

@@ -7,13 +7,11 @@ use std::path::Path;
 use super::burner::{Burner, Burning};
 use super::state::{Disc, Part, parts};
 use super::storage::DiscStorage;
-use crate::failpoint::reach;
+use crate::failpoint::{self, reach};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes that are compared at a time.
 const COMPARED: usize = 1 << 20;
-/// The fail point between burning and comparing.
-const BURNED: &str = "disc-burned";
 
 /// Why a disc is retired.
 const NOT_ENDED: &str = "its burning was cut off";
@@ -85,7 +83,7 @@ impl DiscStorage {
             Err(error) if is_write_once => return Ok(Some(error.to_string())),
             burned => burned?,
         }
-        reach(BURNED)?;
+        reach(failpoint::DISC_BURNED)?;
         match self.stands(disc, burning, known) {
             Ok(true) => self.remember(disc, known).map(|()| None),
             Ok(false) if is_write_once => Ok(Some(NOT_THE_SAME.to_owned())),

@@ -14,7 +14,7 @@ use super::burner::{Burner, Burning, Content};
 use super::state::{Part, Segment, part_path};
 use super::xorriso::BLOCK;
 use super::{iso, xorriso};
-use crate::failpoint::reach;
+use crate::failpoint::{self, reach};
 use crate::media::library::{Library, hold};
 use crate::media::scsi::{DiscState, Recorder};
 use crate::{Error, ErrorKind, Result};
@@ -27,9 +27,6 @@ const WINDOW: u64 = 256 << 10;
 const KEPT_WINDOWS: usize = 8;
 /// Characters of a disc's name in its file system.
 const LABEL_LENGTH: usize = 32;
-
-/// The fail point that is come by behind each write of a burning.
-const WRITING: &str = "disc-writing";
 
 /// A recorder, and what brings discs to it.
 #[derive(Debug)]
@@ -237,7 +234,7 @@ impl Burner for RecorderBurner {
         let mut image = File::open(&path).map_err(|cause| Error::io("opening", &path, cause))?;
         let burned = self.with(disc, |loaded| {
             loaded.content = None;
-            let mut written = |_| drop(reach(WRITING));
+            let mut written = |_| drop(reach(failpoint::DISC_WRITING));
             loaded.recorder.burn(&mut image, &mut written).map(drop)
         });
         burned.and(remove(&path))

@@ -6,6 +6,7 @@ use object_store::path::Path;
 use tokio::task::JoinHandle;
 
 use super::client::Client;
+use crate::failpoint::{self, reach};
 use crate::media::{AppendFile, Room};
 use crate::{Error, ErrorKind, Result};
 
@@ -40,7 +41,11 @@ impl ObjectWriter {
         let path = self.client.part(&self.volume, self.offset);
         self.offset += bytes.len() as u64;
         let client = Arc::clone(&self.client);
-        let put = async move { client.put_new(&path, bytes.into()).await };
+        let put = async move {
+            reach(failpoint::OBJECT_PUTTING)?;
+            client.put_new(&path, bytes.into()).await?;
+            reach(failpoint::OBJECT_PUT)
+        };
         self.flight = Some(self.client.engine.spawn(put));
         Ok(())
     }

@@ -5,12 +5,9 @@ use std::sync::{Arc, Mutex};
 use super::drive::LoadedDrive;
 use super::drives::Drive;
 use super::storage::TapeStorage;
-use crate::failpoint::reach;
+use crate::failpoint::{self, reach};
 use crate::media::{AppendFile, ReadFile, Room, Storage};
 use crate::{Error, ErrorKind, Result};
-
-/// The fail point in front of each write to a drive.
-const WRITING: &str = "tape-writing";
 
 /// A volume on a cartridge.
 pub(super) struct TapeFile {
@@ -82,7 +79,7 @@ impl AppendFile for TapeFile {
     fn write(&mut self, bytes: &[u8]) -> Result<Room> {
         let records = self.records;
         let room = self.with(|loaded| {
-            reach(WRITING)?;
+            reach(failpoint::TAPE_WRITING)?;
             loaded.append(records, bytes)
         })?;
         self.records += bytes.len() as u64 / self.record_length();

@@ -120,9 +120,8 @@ impl SimhTape {
         }
         if self.at + length > self.capacity {
             let message = format!("{} is full", self.path.display());
-            return Err(
-                Error::new(ErrorKind::Full, message).way_out("go on with another cartridge")
-            );
+            return Err(Error::new(ErrorKind::Full, message)
+                .way_out("run the same command again: it goes on with another cartridge"));
         }
         let write = |file: &mut File, at: u64| -> io::Result<()> {
             use std::io::Seek;

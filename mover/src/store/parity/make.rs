@@ -6,6 +6,7 @@ use format::{ParityHeader, ParityTable, checksum};
 
 use super::files::{UNFINISHED, file_name, volume};
 use super::{BATCH_LENGTH, Voucher, code};
+use crate::failpoint::{self, reach};
 use crate::media::{AppendFile, ReadFile, Storage, volume_file};
 use crate::{Error, ErrorKind, Result};
 
@@ -23,10 +24,12 @@ pub(crate) fn make(
     let mut making = Making::new(storage, header, &names)?;
     making.columns(vouchers, step)?;
     making.finish()?;
+    reach(failpoint::PARITY_WRITTEN)?;
     for name in &names {
         storage.rename(&format!("{name}{UNFINISHED}"), name)?;
     }
     storage.sync()?;
+    reach(failpoint::PARITY_NAMED)?;
     Ok(header.file_length() * u64::from(header.parity_count))
 }
 

@@ -10,8 +10,8 @@ use super::StoreWriter;
 use super::begun::{BegunSession, Subject};
 use super::lane::HOME;
 use super::piece::{self, Piece};
+use crate::failpoint::{self, reach};
 use crate::store::change::Change;
-use crate::store::failpoint::{self, reach};
 use crate::store::record::ChunkPlace;
 use crate::{Error, ErrorKind, Result};
 

@@ -2,8 +2,8 @@
 
 use super::StoreWriter;
 use super::lane::{HOME, PoolState};
+use crate::failpoint::{self, reach};
 use crate::media::MediumKind;
-use crate::store::failpoint::{self, reach};
 use crate::store::record::Acknowledged;
 use crate::{Error, ErrorKind, Result};
 
@@ -89,10 +89,10 @@ impl StoreWriter {
     pub(super) fn or_leave_behind(&mut self, lane: usize, done: Result<()>) -> Result<()> {
         let Err(error) = done else { return Ok(()) };
         let pool = self.lanes[lane].pool;
+        self.close_full(lane, &error)?;
         if pool == HOME || self.pools[pool].is_needed {
             return Err(error);
         }
-        self.close_full(lane, &error)?;
         self.leave_behind(pool, &error);
         Ok(())
     }

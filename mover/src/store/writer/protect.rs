@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::StoreWriter;
 use crate::ambient::random_bytes;
+use crate::failpoint::{self, reach};
 use crate::media::{Storage, volume_file};
 use crate::store::catalog::{Catalog, query};
 use crate::store::parity::{
@@ -221,7 +222,9 @@ impl StoreWriter {
         }
         indexing.commit()?;
         self.store.forget_reader(number);
+        reach(failpoint::VOLUME_HEALED)?;
         healer.put(number)?;
+        reach(failpoint::VOLUME_PUT_BACK)?;
         done.volumes.push(number);
         done.healed_bytes += mended.healed;
         Ok(())

@@ -6,6 +6,7 @@ use super::StoreWriter;
 use super::begun::Subject;
 use super::lane::HOME;
 use super::piece::Piece;
+use crate::failpoint::{self, reach};
 use crate::media::{Payloads, Scan, Scanned, volume_file};
 use crate::store::record::ChunkPlace;
 use crate::{Error, ErrorKind, Result};
@@ -53,9 +54,11 @@ impl StoreWriter {
         }
         self.commit()?;
         self.leave_parity(volume)?;
+        reach(failpoint::VOLUME_MARKED)?;
         let indexing = self.catalog.begin()?;
         indexing.forget_volume(volume)?;
         indexing.commit()?;
+        reach(failpoint::VOLUME_FORGOTTEN)?;
         self.store.forget_reader(volume);
         let storage = self.store.shelf.storage(volume)?;
         storage.remove(&volume_file(volume))?;

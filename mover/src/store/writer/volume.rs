@@ -7,10 +7,10 @@ use format::{ArchiveId, ChunkId, Digest, FrameKind, SessionId, VolumeFooter};
 use super::lane::HOME;
 use super::piece::{Piece, frame_length, label};
 use super::{StoreWriter, query};
+use crate::failpoint::{self, reach};
 use crate::media::{VolumeWriter, volume_file};
 use crate::store::change::Change;
 use crate::store::config::PoolConfig;
-use crate::store::failpoint::{self, reach};
 use crate::{ErrorKind, Result};
 
 /// A header that stands on the volume.
