@@ -236,6 +236,29 @@ fn after_a_prune_the_other_volumes_are_still_protected() {
     assert!(listed.stdout.contains("parity of pool nas: 3+1"), "{listed:?}");
 }
 
+/// A policy says it of the store's own pool, too; without it, what was said before holds.
+#[test]
+fn a_policy_rules_the_parity_of_the_store_itself() {
+    let (machine, store) = Machine::with_open_store();
+    tree::random_file(&machine.path("source/file"), 1, 500_000);
+    let rule = "[[rules]]\nname = \"all\"\n";
+    let own = format!("parity = \"1+1\"\nvolume-size = \"5M\"\n{rule}");
+    let file = crate::media::policy(&machine, &own);
+    machine.ok(args!["archive", "--policy", file]);
+    let state = |parity: &str| {
+        let listed = machine.ok(args!["media", "list", store]);
+        assert!(listed.stdout.contains(&format!("parity of pool default: {parity}")), "{listed:?}");
+    };
+    state("1+1");
+    machine.ok(args!["media", "protect", store, "--parity", "3+1"]);
+    let file = crate::media::policy(&machine, rule);
+    machine.ok(args!["archive", "--policy", file]);
+    state("3+1");
+    let file = crate::media::policy(&machine, &own);
+    let elsewhere = args!["archive", "--policy", file, "--to", "mover://127.0.0.1:1/main"];
+    machine.fails(2, &["kept by the mover that has the store", "media protect"], elsewhere);
+}
+
 /// A server makes parity when nobody writes any more.
 #[test]
 fn a_served_store_is_protected_by_its_server() {

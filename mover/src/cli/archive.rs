@@ -28,7 +28,7 @@ use crate::session::{
     OneWay, Progress, RouteConfig, Router, Source, StageSpec, Watch, WriteAccess,
 };
 use crate::source::raise_open_file_limit;
-use crate::store::{ReadStore, StoreConfig, remember_pools, remember_volume_size};
+use crate::store::{ReadStore, StoreConfig, remember_home, remember_pools};
 use crate::units::show;
 
 pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> Result<Outcome> {
@@ -59,13 +59,16 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
     let ambient = ambient();
     let cancel = cancel_on_signals()?;
     let doing = format!("archive {}", name_of(&command));
-    let volume_size = |config: &mut StoreConfig| {
+    let of_home = policy.as_ref().and_then(|policy| policy.archive.parity);
+    parity::is_made_here(of_home, &Place::of(&to)?)?;
+    let home = |config: &mut StoreConfig| {
         config.volume_size = command.volume_size.map_or(config.volume_size, |size| size.0);
+        config.parity = of_home.or(config.parity);
     };
-    let mut writer = open_writer(&to, volume_size, &doing, global, &cancel, console)?;
-    if let (Some(size), Place::Folder(folder)) = (command.volume_size, Place::of(&to)?) {
+    let mut writer = open_writer(&to, home, &doing, global, &cancel, console)?;
+    if let Place::Folder(folder) = Place::of(&to)? {
         // Whatever writes to the pool later goes by it too: prune, repair, merge.
-        remember_volume_size(&folder, size)?;
+        remember_home(&folder, command.volume_size, of_home)?;
     }
     let access = open_access(&*writer.store(), &command, global, &ambient)?;
     let engine = engine(global, console)?;
@@ -117,6 +120,7 @@ fn take_from(policy: &Policy, command: &mut Archive) {
     if command.paths.is_empty() && command.stdin.is_none() && command.from.is_none() {
         command.paths.clone_from(paths);
     }
+    command.volume_size = command.volume_size.or(policy.archive.volume_size);
     command.selection.exclude.extend(policy.archive.excludes());
     command.selection.one_file_system |= one_file_system;
     if command.on_snoop_failure.is_none() {

@@ -8,6 +8,7 @@ use super::Outcome;
 use super::arguments::{Global, Init};
 use super::console::Console;
 use super::open::{ambient, cancel_on_signals, new_passphrase};
+use super::parity::is_made_here;
 use super::place::{Place, remote};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{NewMember, StateFolder, create_group, unencrypted_group};
@@ -19,11 +20,7 @@ pub(super) fn run(command: Init, global: &Global, console: &Console) -> Result<O
     let (random, clock) = (&*ambient.random, &*ambient.clock);
     // Before a passphrase is asked for: a folder that cannot be used is told at once.
     let place = Place::of(&command.store)?;
-    if let (Place::Remote(address), true) = (&place, command.parity.is_some()) {
-        let message = format!("parity is kept by the mover that has the store, {address}");
-        return Err(Error::new(ErrorKind::Unsupported, message)
-            .way_out("run `mover media protect STORE --parity N+M` on its machine"));
-    }
+    is_made_here(command.parity, &place)?;
     if let Place::Folder(path) = &place {
         check_new(path)?;
     }

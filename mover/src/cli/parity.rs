@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Outcome;
 use super::console::Console;
 use super::open::cancel_on_signals;
-use super::place::local;
+use super::place::{Place, local};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Parity;
 use crate::pipeline::Cancel;
@@ -75,6 +75,18 @@ pub(super) fn tell_healed(healed: &Healed, console: &Console) -> Result<()> {
             "  {} are beyond it: more of their rows is lost than there is parity",
             show(lost)
         )),
+    }
+}
+
+/// Refuses to ask for parity of a store that another mover has.
+pub(super) fn is_made_here(parity: Option<Parity>, store: &Place) -> Result<()> {
+    match (parity, store) {
+        (Some(_), Place::Remote(address)) => {
+            let message = format!("parity is kept by the mover that has the store, {address}");
+            Err(Error::new(ErrorKind::Unsupported, message)
+                .way_out("run `mover media protect STORE --parity N+M` on its machine"))
+        }
+        _ => Ok(()),
     }
 }
 

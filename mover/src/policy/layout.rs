@@ -52,6 +52,8 @@ pub(super) const ARCHIVE: &[Key] = &[
         Form::OneOf(&["stop", "tag"]),
         "when a snoop fails: the session stops, or what it missed is tagged unscanned",
     ),
+    key("volume-size", Form::Size, "where a volume of the pool default ends; by default 1G"),
+    key("parity", Form::Parity, "files that heal the pool default's volumes, such as 10+2"),
 ];
 
 pub(super) const FILTER: &[Key] = &[

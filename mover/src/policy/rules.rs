@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use toml::Spanned;
 
 use super::bounds::{self, Bounds};
+use crate::media::Parity;
 use crate::pin;
 use crate::units::Size;
 
@@ -34,6 +35,10 @@ pub struct ArchivePolicy {
     pub hold_pool: Option<Spanned<String>>,
     /// What becomes of entries that a snoop fails at; none leaves it to the command line.
     pub on_snoop_failure: Option<OnSnoopFailureText>,
+    /// Bytes at which a volume of the store's own pool ends; none leaves it as it is.
+    pub volume_size: Option<Size>,
+    /// Parity of the store's own pool; none leaves it as it is.
+    pub parity: Option<Parity>,
 }
 
 impl ArchivePolicy {

@@ -50,9 +50,7 @@ pub use interface::{ArchiveProof, ReadStore, Traffic, WriteStore};
 pub use needed::Needed;
 pub use open::Store;
 pub use parity::{ParityFault, ParityState};
-pub use pools::{
-    open_pool, pools, remember_map, remember_parity, remember_pools, remember_volume_size,
-};
+pub use pools::{open_pool, pools, remember_home, remember_map, remember_parity, remember_pools};
 pub use record::{
     Acknowledged, ArchiveRecord, BlockPlace, ChunkPlace, Fault, FaultKind, PoolRecord, Rebuilt,
     SessionRecord, StoredChunk, StreamEnd, VolumeRecord,

@@ -108,10 +108,16 @@ pub fn remember_map(store: &Path, map: &BTreeMap<String, Vec<String>>) -> Result
     write(store, &file)
 }
 
-/// Makes a store remember how long the volumes of its home pool become from now on.
-pub fn remember_volume_size(store: &Path, size: Size) -> Result<()> {
+/// Makes a store remember how long the volumes of its home pool become from now on, and how much
+/// parity it has; none leaves that as it is.
+pub fn remember_home(
+    store: &Path,
+    volume_size: Option<Size>,
+    parity: Option<Parity>,
+) -> Result<()> {
     let mut file = read(store)?;
-    file.volume_size = Some(size);
+    file.volume_size = volume_size.or(file.volume_size);
+    file.parity = parity.or(file.parity);
     write(store, &file)
 }
 
