@@ -33,13 +33,17 @@ struct Scene {
 }
 
 impl Scene {
-    /// A store with an archive, and a source that has changed since.
     fn new() -> Scene {
+        Scene::in_pools(POOLS)
+    }
+
+    /// A store with an archive, and a source that has changed since.
+    fn in_pools(pools: &str) -> Scene {
         drop(tool("strace", "strace"));
         let (machine, store) = Machine::with_open_store();
         let source = machine.path("source");
         tree::random_file(&source.join("one"), 1, 1_500_000);
-        let policy = policy(&machine, POOLS);
+        let policy = policy(&machine, pools);
         tree::settle();
         machine.ok(args!["archive", "--policy", policy, "--name", "first"]);
         tree::random_file(&source.join("two"), 2, 2_500_000);
@@ -78,6 +82,21 @@ impl Scene {
         let name = |number: u32| format!("{number:08}.volume");
         let home = (1..4).map(|number| self.store.join("volumes").join(name(number)));
         home.chain((2..12).map(|number| second.join(name(number)))).collect()
+    }
+
+    /// Tapes and images, and what waits to be burned behind what a disc has of a volume.
+    fn media(&self) -> Vec<PathBuf> {
+        let second = self.machine.path("second");
+        let media = ["T1.tap", "T2.tap", "T3.tap", "D1.iso", "D2.iso", "D3.iso"];
+        let mut files: Vec<PathBuf> = media.iter().map(|name| second.join(name)).collect();
+        let listed = self.machine.json(args!["media", "list", self.store]);
+        let volumes = listed.lines_of("volume").into_iter().filter(|it| it["pool"] == "second");
+        let burned =
+            volumes.filter_map(|it| Some((it["number"].as_u64()?, it["length"].as_u64()?)));
+        let name = |(number, burned)| format!("{number:08}.volume-{burned:020}.spool");
+        let spool = self.store.join("media/second-spool");
+        files.extend(burned.chain([(3, 0), (4, 0)]).map(|volume| spool.join(name(volume))));
+        files
     }
 
     /// Whatever happened, the first archive is there, and the second can be made.
@@ -121,6 +140,49 @@ fn a_write_or_sync_that_fails_is_named_and_loses_nothing() {
         }
     }
     assert!(injected >= 15, "{injected} errors were injected");
+}
+
+/// The same on tapes in files, and on what waits for a disc and the disc's image: there it is another
+/// program that fails.
+#[test]
+fn a_tape_or_disc_that_fails_is_named_and_loses_nothing() {
+    let rule = "[[rules]]\nname = \"all\"\nstages = []\npools = [\"second\"]\n";
+    let tapes = format!(
+        "[pools.second]\nkind = \"tape\"\nfolder = \"second\"\ncapacity = \"20M\"\n\
+         cartridges = [\"T1\", \"T2\", \"T3\"]\nrecord-size = \"64K\"\n{rule}"
+    );
+    let discs = format!(
+        "[pools.second]\nkind = \"optical\"\nfolder = \"second\"\ncapacity = \"20M\"\n\
+         discs = [\"D1\", \"D2\", \"D3\"]\n{rule}"
+    );
+    for (pools, call, named) in [
+        (&tapes, "writev", ".tap"),
+        (&tapes, "fdatasync", ".tap"),
+        (&discs, "pwrite64", "second"),
+        (&discs, "fdatasync", "second"),
+        (&discs, "fsync", ".iso"),
+        (&discs, "write", ".iso"),
+    ] {
+        let mut injected = 0;
+        for (error, text) in ERRORS {
+            for when in [1, 2] {
+                let scene = Scene::in_pools(pools);
+                let what = format!("{call} answers {error} at {when} in {pools}");
+                let done = scene.run(call, (error, when), &scene.media(), scene.archive());
+                let Some(done) = done else { break };
+                injected += 1;
+                // Where it is behind all content the pool is left behind, and an end lacks a copy.
+                assert!(done.code == 2 || done.code == 1, "{what}: {done:?}");
+                done.assert_says(&[named]);
+                // What another program was told it tells in its own words.
+                if !done.stderr.contains("xorriso") {
+                    done.assert_says(&[text]);
+                }
+                scene.is_whole(&what);
+            }
+        }
+        assert!(injected > 0, "{call} was not called in {pools}");
+    }
 }
 
 /// A signal in between is nobody's business.
