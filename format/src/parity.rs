@@ -309,7 +309,11 @@ mod tests {
         };
         assert_eq!(refused(|it| it.number = 2), "its number is one of its set");
         assert_eq!(refused(|it| it.columns.clear()), "a set has a column of data");
-        assert_eq!(refused(|it| it.parity_count = 254), "a set has at most 255 columns");
+        let most = "a set has at most 255 columns";
+        assert_eq!(refused(|it| it.parity_count = 254), most);
+        let one_of_data =
+            |it: &mut ParityHeader| (it.columns, it.parity_count) = (vec![it.columns[0]], 255);
+        assert_eq!(refused(one_of_data), most);
         let shard = "a shard is a power of two from 4096 on";
         assert_eq!(refused(|it| it.shard_length = 2048), shard);
         assert_eq!(refused(|it| it.shard_length = 5000), shard);
@@ -321,6 +325,13 @@ mod tests {
         assert_eq!(refused(|it| it.columns[1].length = 0), column);
         assert_eq!(refused(|it| it.columns[1].volume = 0), column);
         assert_eq!(refused(|it| it.columns[1].offset = u64::MAX), column);
+    }
+
+    #[test]
+    fn a_row_of_as_many_bytes_as_may_be_is_none_too_many() {
+        let longest = ParityHeader { shard_length: 16 << 20, parity_count: 14, ..header() };
+        assert_eq!(longest.row_length(), limits::PARITY_ROW_LENGTH_MAX);
+        assert_eq!(ParityHeader::decode(&encoded(&longest)), Ok(longest));
     }
 
     #[test]

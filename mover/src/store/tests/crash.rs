@@ -149,6 +149,28 @@ fn what_a_failed_sync_gave_up_is_never_acknowledged_by_a_later_one() {
     assert!(failed > 10, "{failed} syncs failed");
 }
 
+/// The same, where the sync is that of whoever recovers what a killed writer had only written.
+#[test]
+fn what_a_recovery_could_not_sync_is_never_acknowledged_by_a_later_one() {
+    let mut failed = 0;
+    for operation in operations().step_by(2) {
+        let (rig, log, _) = doomed(|storage| storage.stop_at(operation));
+        let killed = rig.with_volumes(rig.storage.kill());
+        killed.storage.fail_sync_at(0);
+        // Where nothing was written there is nothing to sync.
+        let Err(error) = killed.writer().map(drop) else { continue };
+        failed += 1;
+        assert!(error.to_string().contains("syncing"), "{error}");
+        let later = killed.archive(5);
+        claims_only_what_is_durable(&killed);
+        for log in [&log, &later] {
+            let crashed = killed.with_volumes(killed.storage.crash(operation));
+            survives(&crashed, log, &format!("a recovery of operation {operation} in vain"));
+        }
+    }
+    assert!(failed > 5, "{failed} syncs failed");
+}
+
 #[test]
 fn a_writer_refuses_everything_after_a_failed_write() {
     let rig = Rig::new();

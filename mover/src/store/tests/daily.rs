@@ -231,3 +231,35 @@ fn a_dropped_archive_is_hidden_and_only_what_others_need_is_still_referred_to() 
     writer.drop_archive(&heir.archive, now).unwrap();
     assert_eq!([known(0), known(1)], [false, false]);
 }
+
+#[test]
+fn a_commit_of_nothing_touches_nothing() {
+    let rig = Rig::new();
+    let mut writer = rig.writer().unwrap();
+    session(&mut writer, 1, &mut Log::default()).unwrap();
+    let operations = rig.storage.operations();
+    assert_eq!(writer.commit().unwrap(), writer.acknowledged());
+    assert_eq!(rig.storage.operations(), operations);
+}
+
+#[test]
+fn what_was_committed_does_not_count_towards_the_next_commit() {
+    let rig = Rig::new();
+    let mut writer = rig.writer().unwrap();
+    let header = session_header(&writer, 1);
+    let (component, bytes) = super::component();
+    writer.begin_session(&header, &[(component, &bytes[..])]).unwrap();
+    let archive = archive_header(header.session, 1, "one");
+    writer.begin_archive(&archive).unwrap();
+    for number in 0..6 {
+        writer.commit().unwrap();
+        let before = writer.acknowledged();
+        let id = ChunkId { archive: archive.archive, stream: StreamNumber(0), number };
+        let (head, payload, foot) = chunk(id, header.session, ContextPlace::Here(context()));
+        writer.append_chunk(&head, &payload, &foot).unwrap();
+        // Each is shorter than the window; a volume that ends is committed before its time.
+        let has_ended = writer.acknowledged().bytes > before.bytes;
+        assert!(!has_ended || before.bytes + 2_000 > super::VOLUME_SIZE, "chunk {number}");
+    }
+    assert!(writer.commit().unwrap().bytes > 2 * super::WINDOW.bytes);
+}

@@ -5,7 +5,7 @@ use format::{ChunkId, FrameKind, Prefix};
 use super::{Log, Rig, check, group};
 use crate::ErrorKind;
 use crate::media::{FakeStorage, Payloads, Scan, Scanned, VolumeReader, volume_file};
-use crate::store::{FaultKind, Store};
+use crate::store::{Fault, FaultKind, Store};
 
 struct Place {
     volume: u32,
@@ -181,7 +181,7 @@ fn a_newer_format_is_refused_as_such() {
 }
 
 /// CRC-32C, bit by bit.
-fn crc_of(bytes: &[u8]) -> u32 {
+pub(super) fn crc_of(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 * (crc & 1)))
     })
@@ -197,6 +197,8 @@ fn a_cut_volume_is_a_named_fault_and_its_chunks_are_missing() {
     let store = cut.store();
     let faults = store.faults().unwrap();
     assert_eq!((faults[0].volume, faults[0].kind), (2, FaultKind::Cut));
+    let whole = rig.storage.bytes(&volume_file(2)).len() as u64;
+    assert_eq!((faults[0].offset, faults[0].length), (3_000, whole - 3_000));
     let lost = unreadable(&store, &log, 2);
     assert!(!lost.is_empty());
     for chunk in &lost {
@@ -267,4 +269,119 @@ fn a_volume_of_another_store_is_refused_by_name() {
     let error = Store::open(&mixed.config).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("00000009.volume is volume 1 of store"), "{error}");
+}
+
+/// As a repair has it, once what is needed of them lies elsewhere.
+#[test]
+fn a_copy_that_is_forgotten_is_a_fault_of_its_length_and_nothing_refers_to_it() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let mut writer = rig.writer().unwrap();
+    let chunk = log.appended[0].0;
+    let place = writer.chunk_place(&chunk).unwrap().unwrap();
+    writer.forget_copies(&[place]).unwrap();
+    let store = rig.store();
+    let (volume, offset, kind) = (place.volume, place.offset, FaultKind::Damaged);
+    let length = place.length + place.footer_length;
+    assert_eq!(store.faults().unwrap(), [Fault { volume, offset, length, kind }]);
+    assert_eq!(store.read_chunk(&chunk).unwrap_err().kind(), ErrorKind::Missing);
+    let (_, _, footer) = super::chunk(chunk, Default::default(), format::ContextPlace::Run(0));
+    for block in footer.blocks {
+        assert_eq!(store.lookup_blocks(&[block.identity], &[]).unwrap()[0], None);
+    }
+    assert_eq!(store.archive(&chunk.archive).unwrap().chunk_count, 7);
+    assert_eq!(store.read_chunk(&log.appended[1].0).unwrap().payload, log.appended[1].1);
+}
+
+/// What lay between is gone without a trace: each frame by itself is whole.
+#[test]
+fn a_footer_behind_the_header_of_another_chunk_is_not_its_footer() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let (one, other) = (log.appended[0].0, log.appended[1].0);
+    let store = rig.store();
+    let place = |chunk: &ChunkId| store.chunk_place(chunk).unwrap().unwrap();
+    let [header, footer] = [place(&one), place(&other)].map(|it| (it.offset + it.length) as usize);
+    let file = volume_file(place(&one).volume);
+    assert_eq!(file, volume_file(place(&other).volume));
+    let mut bytes = rig.storage.bytes(&file);
+    bytes.drain(header..footer);
+    let spliced = rig.without_catalog();
+    spliced.storage.replace(&file, bytes);
+    let store = spliced.store();
+    assert_eq!(store.read_chunk(&one).unwrap().payload, log.appended[0].1);
+    assert_eq!(store.chunk_place(&one).unwrap().unwrap().footer_length, 0);
+    assert_eq!(store.read_chunk(&other).unwrap_err().kind(), ErrorKind::Missing);
+    let (_, _, footer) = super::chunk(other, Default::default(), format::ContextPlace::Run(0));
+    for block in footer.blocks {
+        assert_eq!(store.lookup_blocks(&[block.identity], &[]).unwrap()[0], None);
+    }
+}
+
+/// What whoever has the volumes alone says of bytes that are no frame.
+#[test]
+fn a_rebuild_tells_damage_from_what_is_unfinished_and_from_what_cannot_be_read() {
+    let rig = Rig::new();
+    rig.archive(1);
+    let count = volume_count(&rig.store());
+    let chunk = |volume: u32| {
+        let mut places = frames(&rig.storage, count).into_iter();
+        let is_chunk = |it: &Place| it.prefix.kind == FrameKind::ChunkHeader;
+        let place = places.rfind(|it| it.volume == volume && is_chunk(it)).unwrap();
+        let payload = place.offset + Prefix::LEN as u64 + u64::from(place.prefix.body_length);
+        (place.offset, payload)
+    };
+    // One that is closed, and the last one: its end may be that of a writer that was killed.
+    let has_chunks = |volume: &u32| !rig.store().volume_chunks(*volume).unwrap().is_empty();
+    let (closed, last) = (2, (1..=count).rfind(has_chunks).unwrap());
+    let (closed_file, last_file) = (volume_file(closed), volume_file(last));
+    let end = rig.storage.bytes(&closed_file).len() as u64;
+    let (header, payload) = chunk(closed);
+    let (_, last_payload) = chunk(last);
+    let told = |hurt: &dyn Fn(&FakeStorage)| {
+        let bare = rig.without_catalog();
+        hurt(&bare.storage);
+        for later in last + 1..=count {
+            bare.storage.lose(&volume_file(later));
+        }
+        let rebuilt = crate::store::rebuild(&bare.config).unwrap();
+        for volume in bare.store().volumes().unwrap() {
+            assert_eq!(volume.indexed_length, volume.length, "{volume:?}");
+        }
+        rebuilt.faults.into_iter().map(|fault| fault.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&|_| {}), []);
+    assert_eq!(told(&|it| it.flip(&closed_file, header + 40, 0)), [FaultKind::Damaged]);
+    let bad = header + 40..header + 41;
+    assert_eq!(told(&|it| it.spoil(&closed_file, bad.clone())), [FaultKind::Unreadable]);
+    // Payloads are left to `verify`, unless nothing vouches for them.
+    assert_eq!(told(&|it| it.flip(&closed_file, payload + 9, 0)), []);
+    assert_eq!(told(&|it| it.flip(&last_file, last_payload + 9, 0)), [FaultKind::Damaged]);
+    let append = |it: &FakeStorage| {
+        crate::media::Storage::append(it, &closed_file).unwrap().write(&[7; 10]).unwrap();
+    };
+    assert_eq!(told(&append), [FaultKind::Damaged]);
+    assert_eq!(told(&|it| it.cut(&closed_file, end - 5)), [FaultKind::Torn]);
+    assert_eq!(told(&|it| it.spoil(&closed_file, end - 5..end)), [FaultKind::Unreadable]);
+}
+
+#[test]
+fn what_was_never_acknowledged_is_cut_off_behind_the_last_whole_thing() {
+    let rig = Rig::new();
+    rig.archive(1);
+    let volume = volume_count(&rig.store());
+    let file = volume_file(volume);
+    let places = frames(&rig.storage, volume);
+    let header = places.iter().find(|it| it.prefix.kind == FrameKind::ChunkHeader).unwrap();
+    let from = header.offset as usize;
+    let whole = &rig.storage.bytes(&volume_file(header.volume))[from..];
+    let offset = rig.storage.bytes(&file).len() as u64;
+    // Damage, a chunk whose footer is missing, and a torn end.
+    let left = [&[7; 40], &whole[..header.prefix.frame_length() as usize], &[7; 10]].concat();
+    crate::media::Storage::append(&rig.storage, &file).unwrap().write(&left).unwrap();
+    let store = rig.store();
+    assert_eq!(rig.storage.bytes(&file).len() as u64, offset + 40);
+    let kind = FaultKind::Unacknowledged;
+    assert_eq!(store.faults().unwrap(), [Fault { volume, offset, length: 40, kind }]);
+    assert_eq!(store.volumes().unwrap().pop().unwrap().indexed_length, offset + 40);
 }

@@ -10,7 +10,7 @@ use format::{
 };
 
 use super::{Rig, archive_header, check, chunk, component, context, group, rows, session_header};
-use crate::media::{FakeStorage, MediumKind, MediumTraits};
+use crate::media::{FakeStorage, MediumKind, MediumTraits, Parity, Storage};
 use crate::store::{CommitWindow, HOME_POOL, PoolConfig, Store, StoreWriter, rebuild};
 use crate::{ErrorKind, Result};
 
@@ -326,4 +326,118 @@ fn what_one_drive_cannot_take_the_other_one_takes() {
 fn where_there_is_one_cartridge_one_drive_writes_it() {
     let (pools, _) = in_two_drives(1, 2);
     assert_eq!(tapes_with_chunks(&pools), 1);
+}
+
+/// What came to a tape behind what the catalog knows, as a kill leaves it.
+fn with_a_longer_tape() -> (Pools, Vec<ChunkId>) {
+    let pools = Pools::new();
+    let routes: [&[&str]; 3] = [&["tape"], &[], &["tape"]];
+    let chunks = archive(&mut pools.rig.writer().unwrap(), 1, &routes).unwrap();
+    let killed = pools.kill();
+    let length = killed.tape.bytes(TAPE_FILE).len() as u64;
+    killed.tape.append(TAPE_FILE).unwrap().write(&[7; 512]).unwrap();
+    killed.tape.spoil(TAPE_FILE, length..length + 512);
+    (killed, chunks)
+}
+
+const TAPE_FILE: &str = "00000002.volume";
+
+/// It was never acknowledged, and is looked at when the tape can be read again.
+#[test]
+fn what_lies_behind_the_known_end_of_a_tape_that_cannot_be_read_stops_nobody() {
+    let (pools, chunks) = with_a_longer_tape();
+    let store = pools.rig.store();
+    assert!(store.faults().unwrap().is_empty(), "{:?}", store.faults());
+    chunks.iter().for_each(|chunk| drop(store.verify_chunk(chunk).unwrap()));
+    archive(&mut pools.rig.writer().unwrap(), 2, &[&[]]).unwrap();
+}
+
+/// Of which nothing is known, all may have been acknowledged.
+#[test]
+fn a_tape_that_cannot_be_read_stops_a_rebuild() {
+    let (pools, _) = with_a_longer_tape();
+    pools.tape.spoil(TAPE_FILE, 0..8);
+    let error = rebuild(&pools.rig.config).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+}
+
+#[test]
+fn what_lies_behind_the_known_end_of_a_volume_on_disk_is_never_passed_over() {
+    let rig = Rig::new();
+    rig.archive(1);
+    let file = rig.store().volumes().unwrap().pop().unwrap().file;
+    // A frame of a later format: no damage, and nothing to be cut off.
+    let mut later = rig.storage.bytes("00000001.volume")[..32].to_vec();
+    later[8] += 1;
+    let crc = super::damage::crc_of(&later[..28]);
+    later[28..].copy_from_slice(&crc.to_le_bytes());
+    let before = rig.storage.bytes(&file).len();
+    rig.storage.append(&file).unwrap().write(&later).unwrap();
+    let error = rig.writer().map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(rig.storage.bytes(&file).len(), before + later.len());
+}
+
+#[test]
+fn nothing_is_ever_cut_off_a_write_once_medium() {
+    let pools = Pools::new();
+    let chunks = archive(&mut pools.rig.writer().unwrap(), 1, &[&["disc"][..]; 3]).unwrap();
+    let torn = pools.kill();
+    let file = "00000002.volume";
+    torn.disc.append(file).unwrap().write(&[7; 100]).unwrap();
+    let length = torn.disc.bytes(file).len();
+    // The catalog says that nothing behind was acknowledged: elsewhere it would be given back.
+    let later = archive(&mut torn.rig.writer().unwrap(), 2, &[&["disc"][..]; 3]).unwrap();
+    assert_eq!(torn.disc.bytes(file).len(), length);
+    let store = torn.rig.store();
+    assert!(store.copies(&later[0]).unwrap()[0].volume > 2);
+    chunks.iter().for_each(|chunk| drop(store.verify_chunk(chunk).unwrap()));
+}
+
+#[test]
+fn a_tape_that_was_full_without_a_warning_is_not_written_again() {
+    let pools = Pools::new();
+    pools.tape.full_at(12);
+    let mut writer = pools.rig.writer().unwrap();
+    archive(&mut writer, 1, &[&[HOME_POOL, "tape"][..]; 20]).unwrap();
+    assert_eq!(writer.behind().len(), 1);
+    let known = writer.volumes().unwrap().into_iter().find(|it| it.pool == "tape").unwrap();
+    drop(writer);
+    pools.tape.free();
+    // What was not synced is not there, as with a tape.
+    pools.tape.cut(TAPE_FILE, known.indexed_length);
+    let chunks = archive(&mut pools.rig.writer().unwrap(), 2, &[&["tape"][..]; 3]).unwrap();
+    let store = pools.rig.store();
+    for chunk in &chunks {
+        assert!(store.copies(chunk).unwrap()[0].volume > 2);
+    }
+}
+
+#[test]
+fn parity_of_a_pool_stands_beside_its_own_volumes_and_knows_no_others() {
+    let mut rig = Rig::new();
+    let parity = Some(Parity { data: 2, parity: 1 });
+    let second = FakeStorage::new();
+    rig.config.parity = parity;
+    rig.config.pools = vec![PoolConfig {
+        name: "second".to_owned(),
+        storage: Arc::new(second.clone()),
+        volume_size: super::VOLUME_SIZE,
+        parity,
+        streams: 1,
+    }];
+    let mut writer = rig.writer().unwrap();
+    archive(&mut writer, 1, &[&["second", HOME_POOL][..]; 12]).unwrap();
+    let done = writer.protect(&Default::default(), &mut |_| Ok(())).unwrap();
+    assert!(done.troubles.is_empty(), "{:?}", done.troubles);
+    let store = rig.store();
+    let states = store.parity().unwrap();
+    let volumes = store.volumes().unwrap();
+    assert_eq!(states.len(), 2);
+    for state in states {
+        let of_pool = volumes.iter().filter(|it| it.pool == state.pool).map(|it| it.number);
+        let mut known = [state.volumes_across, state.volumes_within].concat();
+        known.sort_unstable();
+        assert!(known.len() > 1 && of_pool.eq(known), "{}", state.pool);
+    }
 }

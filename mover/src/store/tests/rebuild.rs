@@ -43,6 +43,9 @@ fn nothing_is_written_behind_a_chunk_without_its_footer() {
     let bare = rig.without_catalog();
     let log = bare.archive(2);
     assert_eq!(bare.storage.length(&file).unwrap(), end);
+    let known = bare.store().volumes().unwrap().into_iter().find(|it| it.number == number);
+    assert_eq!(known.unwrap().indexed_length, end);
+    assert!(bare.store().faults().unwrap().is_empty());
     check(&bare.store(), &log);
 }
 
@@ -89,4 +92,78 @@ fn a_store_that_cannot_be_written_is_read_with_a_catalog_in_memory() {
     });
     assert_eq!(bare.storage.operations(), operations, "something was written");
     assert!(!bare.folder.path().join("catalog.sqlite").exists());
+}
+
+#[test]
+fn a_volume_that_was_taken_out_has_left_no_row() {
+    let rig = Rig::new();
+    let (log, kept) = (rig.archive(1), rig.archive(2));
+    let mut writer = rig.writer().unwrap();
+    for archive in &log.finished {
+        writer.drop_archive(archive, rig.config.clock.now()).unwrap();
+    }
+    writer.remove_volume(2).unwrap();
+    drop(writer);
+    let of_it = |row: &&String| {
+        let is_of_volume = |table| row.starts_with(&format!("{table}: [Integer(2),"));
+        is_of_volume("volumes") || is_of_volume("faults")
+    };
+    let live = rows(rig.folder.path());
+    assert_eq!(live.iter().find(of_it), None);
+    check(&rig.store(), &kept);
+    // What is left says as much to whoever reads it for the first time.
+    rebuild(&rig.config).unwrap();
+    let counted = |rows: &[String], table: &str| {
+        rows.iter().filter(|row| row.starts_with(&format!("{table}: "))).count()
+    };
+    let rebuilt = rows(rig.folder.path());
+    for table in ["chunks", "components", "blocks", "volumes", "faults"] {
+        assert_eq!(counted(&live, table), counted(&rebuilt, table), "{table}");
+    }
+}
+
+#[test]
+fn what_a_killed_rebuild_left_is_in_nobodys_way() {
+    let rig = Rig::new();
+    rig.archive(1);
+    let live = rows(rig.folder.path());
+    let left = |suffix: &str| rig.folder.path().join(format!("catalog.sqlite.new{suffix}"));
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::write(left(suffix), "a part of a catalog, or of its log").unwrap();
+    }
+    rebuild(&rig.config).unwrap();
+    assert_eq!(rows(rig.folder.path()), live);
+    // What cannot be taken away is told by its name.
+    std::fs::create_dir(left("")).unwrap();
+    let error = rebuild(&rig.config).unwrap_err().to_string();
+    assert!(error.contains("removing") && error.contains("catalog.sqlite.new"), "{error}");
+}
+
+/// Readers come and go beside a writer, and where they may not write.
+#[test]
+fn a_catalog_in_step_is_read_without_the_lock() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let lock = rig.config.lock();
+    std::fs::remove_file(&lock).unwrap();
+    check(&rig.store(), &log);
+    assert!(!lock.exists());
+    rig.storage.lose(&volume_file(2));
+    rig.store();
+    assert!(lock.exists(), "what is lost is told under the lock");
+}
+
+/// The power failed when it was made: nobody was told of it, and it is begun anew.
+#[test]
+fn a_volume_without_a_whole_label_has_no_row() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let live = rows(rig.folder.path());
+    let begun = volume_file(rig.store().volumes().unwrap().len() as u32 + 1);
+    rig.storage.replace(&begun, vec![7; 9]);
+    check(&rig.store(), &log);
+    assert_eq!(rows(rig.folder.path()), live);
+    assert!(rig.storage.bytes(&begun).is_empty());
+    let later = rig.archive(2);
+    check(&rig.store(), &later);
 }
