@@ -146,6 +146,13 @@ pub enum FaultKind {
     Unreadable = 6,
 }
 
+impl FaultKind {
+    /// The bytes are not there at all, and may come back.
+    pub(super) fn is_of_absence(self) -> bool {
+        matches!(self, FaultKind::Cut | FaultKind::Missing)
+    }
+}
+
 /// Bytes of a volume that are wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {

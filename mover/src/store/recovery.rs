@@ -13,7 +13,7 @@ use super::lock::{self, Attempt};
 use super::record::Rebuilt;
 use super::shelf::Shelf;
 use super::volumes;
-use super::walk::{Tail, walk};
+use super::walk::{Tail, Walkable, walk};
 use crate::failpoint::{self, reach};
 use crate::media::{MediumKind, Payloads, Scan, VolumeReader, VolumeWriter, give_up, volume_file};
 use crate::{Error, ErrorKind, Result};
@@ -61,7 +61,7 @@ impl Recovery<'_> {
         indexing.commit()?;
         let last = self.last_of_pools();
         let faults = query::faults(&catalog.connection)?;
-        let (mut chunks, mut is_late) = (0, rows.is_empty());
+        let mut chunks = 0;
         let mut volumes: Vec<_> = self.lengths.iter().collect();
         // The home pool first, as its headers were written first: rows come in the same order.
         volumes.sort_by_key(|(number, _)| (self.shelf.pool_of(**number), **number));
@@ -69,9 +69,9 @@ impl Recovery<'_> {
             let row = rows.iter().find(|row| row.number == *number);
             let from = row.map_or(0, |row| row.indexed_length);
             if *length > from {
-                // A file that came back may have been acknowledged whole before it was missed.
-                let is_back = from == 0 && faults.iter().any(|fault| fault.volume == *number);
-                is_late |= is_back;
+                // What came back may have been acknowledged before it was missed.
+                let of_volume = || faults.iter().filter(|fault| fault.volume == *number);
+                let is_back = of_volume().any(|fault| from == 0 || fault.kind.is_of_absence());
                 let can_truncate = self.can_truncate(*number);
                 let vouched = self.vouched && !is_back && can_truncate;
                 let tail = match (last.contains(number), vouched) {
@@ -79,7 +79,15 @@ impl Recovery<'_> {
                     (true, true) => Tail::Unacknowledged,
                     (true, false) => Tail::Unknown,
                 };
-                match self.volume(catalog, *number, from, tail) {
+                let volume = Walkable {
+                    number: *number,
+                    pool: self.shelf.pool_name(*number),
+                    from,
+                    tail,
+                    closed: row.is_some_and(|row| row.closed),
+                    is_back,
+                };
+                match self.volume(catalog, volume) {
                     Ok(found) => chunks += found,
                     // On a shelf, or in a drive that does not answer: what lies behind was never
                     // acknowledged, and is looked at when the volume is at hand.
@@ -88,7 +96,7 @@ impl Recovery<'_> {
                 }
             }
         }
-        if is_late {
+        if rows.is_empty() {
             let mut indexing = catalog.begin()?;
             indexing.sweep_late()?;
             indexing.commit()?;
@@ -96,27 +104,27 @@ impl Recovery<'_> {
         Ok(chunks)
     }
 
-    fn volume(&self, catalog: &mut Catalog, number: u32, from: u64, tail: Tail) -> Result<u64> {
+    fn volume(&self, catalog: &mut Catalog, volume: Walkable<'_>) -> Result<u64> {
+        let Walkable { number, from, tail, .. } = volume;
         let (file, storage) = (volume_file(number), self.shelf.storage(number)?);
         if self.writable {
             // What a killed writer left may not be durable yet; the catalog must not outrun it.
-            let mut volume = storage.append(&file)?;
-            if let Err(error) = volume.sync() {
+            let mut written = storage.append(&file)?;
+            if let Err(error) = written.sync() {
                 if tail == Tail::Unacknowledged {
-                    give_up(&mut *volume, &storage.traits(), from);
+                    give_up(&mut *written, &storage.traits(), from);
                 }
                 return Err(error);
             }
             storage.sync()?;
         }
         let reader = VolumeReader::open(storage.as_ref(), &file)?;
-        let pool = self.shelf.pool_name(number);
         // What a later volume vouches for was checked when it was written: its payloads are left to
         // `verify`, so that a rebuild reads headers and tables only.
         let payloads = if tail == Tail::Synced { Payloads::Skip } else { Payloads::Check };
         let scan = Scan::new(reader, from, payloads)?;
         let scan = if self.shelf.is_at_hand(number) { scan.over_bad_sectors() } else { scan };
-        let walked = walk(catalog, scan, (number, pool), from, tail)?;
+        let walked = walk(catalog, scan, volume)?;
         reach(failpoint::RECOVERY_INDEXED)?;
         if self.writable && tail == Tail::Unacknowledged {
             VolumeWriter::open(storage.as_ref(), &file, walked.length)?;

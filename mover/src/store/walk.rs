@@ -19,6 +19,21 @@ pub(super) enum Tail {
     Unknown,
 }
 
+/// A volume that is walked over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walkable<'a> {
+    pub(super) number: u32,
+    pub(super) pool: &'a str,
+    /// Where the walk begins: the catalog knows what lies in front.
+    pub(super) from: u64,
+    pub(super) tail: Tail,
+    /// Nothing more is written to it, whatever is found.
+    pub(super) closed: bool,
+    /// It was missed, or a part of it: what it holds may have been acknowledged, and be spoken of
+    /// by ends of archives that were read long ago.
+    pub(super) is_back: bool,
+}
+
 /// What a walk came to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Walked {
@@ -40,20 +55,15 @@ struct Walk {
     whole: u64,
 }
 
-/// Indexes what `scan` finds behind `from`, and says in the catalog how far it got.
-pub(super) fn walk(
-    catalog: &mut Catalog,
-    mut scan: Scan,
-    (number, pool): (u32, &str),
-    from: u64,
-    tail: Tail,
-) -> Result<Walked> {
+/// Indexes what `scan` finds behind a place, and says in the catalog how far it got.
+pub(super) fn walk(catalog: &mut Catalog, mut scan: Scan, volume: Walkable<'_>) -> Result<Walked> {
+    let Walkable { number, pool, from, tail, closed, is_back } = volume;
     let (opened, faults) = (None, Vec::new());
-    let mut walk = Walk { number, tail, opened, closed: false, faults, chunks: 0, whole: from };
+    let mut walk = Walk { number, tail, opened, closed, faults, chunks: 0, whole: from };
     let mut indexing = catalog.begin()?;
     indexing.know(number, pool)?;
     if from == 0 {
-        indexing.forget_faults(number)?;
+        indexing.forget_damage(number)?;
     }
     while let Some(step) = scan.next()? {
         match step {
@@ -66,6 +76,7 @@ pub(super) fn walk(
             }
         }
         if indexing.is_full() && walk.opened.is_none() {
+            walk.faults.drain(..).try_for_each(|fault| indexing.fault(&fault))?;
             indexing.volume(number, pool, walk.whole, walk.closed)?;
             indexing.commit()?;
             indexing = catalog.begin()?;
@@ -78,9 +89,12 @@ pub(super) fn walk(
         walk.closed |= walk.opened.is_some();
         walk.without_footer(&mut indexing)?;
     }
-    for fault in &walk.faults {
-        indexing.fault(fault)?;
+    if is_back {
+        // In one transaction: a recovery that ends in front of this one finds it missed again.
+        indexing.found(number, walk.whole)?;
+        indexing.sweep_late()?;
     }
+    walk.faults.drain(..).try_for_each(|fault| indexing.fault(&fault))?;
     if walk.whole > 0 || walk.tail != Tail::Unacknowledged {
         indexing.volume(number, pool, walk.whole, walk.closed)?;
     }

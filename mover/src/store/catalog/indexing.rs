@@ -12,7 +12,7 @@ use super::{ChunkKey, failed, unreadable};
 use crate::Result;
 use crate::store::change::Change;
 use crate::store::needed::{is_within, join};
-use crate::store::record::{ChunkPlace, Fault};
+use crate::store::record::{ChunkPlace, Fault, FaultKind};
 
 /// Rows that a transaction gathers, at most, before whoever drives it should commit.
 const BLOCKS_MAX: usize = 256 << 10;
@@ -118,6 +118,26 @@ impl<'c> Indexing<'c> {
     }
 
     /// A volume is scanned from its beginning: what was said of it is no longer true.
+    /// What is wrong with a volume is looked for anew. That it is missed stays: see `found`.
+    pub(in crate::store) fn forget_damage(&self, volume: u32) -> Result<()> {
+        let absence = params![volume, FaultKind::Cut as u8, FaultKind::Missing as u8];
+        self.execute("DELETE FROM faults WHERE volume = ?1 AND kind NOT IN (?2, ?3)", absence)
+    }
+
+    /// What was missed of a volume is there again, up to `end`.
+    pub(in crate::store) fn found(&self, volume: u32, end: u64) -> Result<()> {
+        let absence = params![volume, end as i64, FaultKind::Cut as u8, FaultKind::Missing as u8];
+        self.execute(
+            "UPDATE OR REPLACE faults SET kind = ?3, length = offset + length - ?2, offset = ?2
+             WHERE volume = ?1 AND kind IN (?3, ?4) AND offset < ?2 AND offset + length > ?2",
+            absence,
+        )?;
+        self.execute(
+            "DELETE FROM faults WHERE volume = ?1 AND kind IN (?3, ?4) AND offset + length <= ?2",
+            absence,
+        )
+    }
+
     pub(in crate::store) fn forget_faults(&self, volume: u32) -> Result<()> {
         self.execute("DELETE FROM faults WHERE volume = ?1", [volume])
     }

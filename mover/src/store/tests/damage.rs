@@ -385,3 +385,53 @@ fn what_was_never_acknowledged_is_cut_off_behind_the_last_whole_thing() {
     assert_eq!(store.faults().unwrap(), [Fault { volume, offset, length: 40, kind }]);
     assert_eq!(store.volumes().unwrap().pop().unwrap().indexed_length, offset + 40);
 }
+
+/// What an archive's end withholds stays withheld, though a recovery ends between a volume that came
+/// back and the next one.
+#[test]
+fn a_volume_that_came_back_counts_as_missing_until_all_that_follows_from_it_is_done() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let store = rig.store();
+    let volume = store.chunk_place(&log.appended[2].0).unwrap().unwrap().volume;
+    let (file, last) = (volume_file(volume), volume_file(volume_count(&store)));
+    drop(store);
+    let bytes = rig.storage.bytes(&file);
+    rig.storage.lose(&file);
+    rig.store();
+    rig.storage.replace(&file, bytes);
+    crate::media::Storage::append(&rig.storage, &last).unwrap().write(&[7; 100]).unwrap();
+    let begin = rig.storage.operations();
+    let mut ended = 0;
+    for stop_at in begin..begin + 20 {
+        let stopped = rig.with_volumes(rig.storage.kill());
+        stopped.storage.stop_at(stopped.storage.operations() + (stop_at - begin));
+        ended += u32::from(Store::open(&stopped.config).is_err());
+        let after = stopped.with_volumes(stopped.storage.kill());
+        let store = after.store();
+        check(&store, &log);
+        assert!(!store.faults().unwrap().iter().any(|fault| fault.kind.is_of_absence()));
+    }
+    assert!(ended > 2, "it ended {ended} times");
+}
+
+/// What comes back in part is missed in part.
+#[test]
+fn a_volume_that_comes_back_shorter_is_cut_and_one_that_was_cut_comes_back_whole() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let file = volume_file(2);
+    let bytes = rig.storage.bytes(&file);
+    let whole = bytes.len() as u64;
+    rig.storage.lose(&file);
+    rig.store();
+    rig.storage.replace(&file, bytes[..3_000].to_vec());
+    let faults = rig.store().faults().unwrap();
+    let cut: Vec<_> = faults.iter().filter(|fault| fault.kind.is_of_absence()).collect();
+    let (offset, length) = (3_000, whole - 3_000);
+    assert_eq!(cut, [&Fault { volume: 2, offset, length, kind: FaultKind::Cut }]);
+    rig.storage.replace(&file, bytes);
+    let faults = rig.store().faults().unwrap();
+    assert!(!faults.iter().any(|fault| fault.kind.is_of_absence()), "{faults:?}");
+    check(&rig.store(), &log);
+}
