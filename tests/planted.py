@@ -111,7 +111,7 @@ BUGS = [
     (
         "what a killed writer left is not synced before it is indexed",
         "recovery.rs",
-        "            if let Err(error) = volume.sync() {\n",
+        "            if let Err(error) = written.sync() {\n",
         "            if let Err(error) = Ok::<(), Error>(()) {\n",
     ),
     (
