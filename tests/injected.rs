@@ -291,6 +291,10 @@ fn a_memory_limit_ends_the_command_and_loses_nothing() {
                     ended += 1;
                     done.assert_says(&["error: "]);
                 }
+                101 => {
+                    ended += 1;
+                    done.assert_says(&["Cannot allocate memory"]);
+                }
                 _ => panic!("{mebibytes} MiB: {done:?}"),
             }
         }

@@ -312,7 +312,11 @@ fn done(output: std::process::Output, begin: Instant) -> Done {
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         seconds: begin.elapsed().as_secs_f64(),
     };
-    assert!(!done.stderr.contains("panicked at"), "a panic is a bug: {done:?}");
+    // The engine has no other answer where a thread gets no memory for its signals.
+    let is_without_memory =
+        done.stderr.contains("/wasmtime-") && done.stderr.contains("Cannot allocate memory");
+    let has_panicked = done.stderr.contains("panicked at") && !is_without_memory;
+    assert!(!has_panicked, "a panic is a bug: {done:?}");
     done
 }
 
