@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::kit::rclone::Rclone;
-use crate::kit::server::{ALL, Server};
+use crate::kit::server::Server;
 use crate::kit::step::{Stop, run_until, steps};
 use crate::kit::volume::forget_catalog;
 use crate::kit::{Machine, args, assert_same, tree};
@@ -31,6 +31,7 @@ const OF_HEALING: [&str; 2] = ["parity-volume-healed", "parity-volume-put-back"]
 const OF_TAPE: [&str; 1] = ["tape-writing"];
 const OF_DISC: [&str; 1] = ["disc-burned"];
 const OF_OBJECTS: [&str; 2] = ["object-putting", "object-put"];
+const OF_THREADS: [&str; 1] = ["thread-started"];
 /// It takes a recorder: `media::killed_while_it_burns_it_goes_on_with_another_disc`.
 const ELSEWHERE: [&str; 1] = ["disc-writing"];
 
@@ -38,6 +39,15 @@ const TWO_WAYS: [(Stop, u32); 2] = [(Stop::Kill, 1), (Stop::Error, 0)];
 const TO_POOL: &str = "[[rules]]\nname = \"all\"\nstages = []\npools = [\"pool\"]\n";
 const DISK: &str = "[pools.pool]\nkind = \"disk\"\npath = \"pool\"\nvolume-size = \"1M\"\n\
                     parity = \"1+1\"\n";
+
+fn tapes() -> String {
+    let cartridges: Vec<String> = (1..=60).map(|number| format!("\"T{number:02}\"")).collect();
+    format!(
+        "[pools.pool]\nkind = \"tape\"\nfolder = \"tapes\"\ncartridges = [{}]\n\
+         capacity = \"20M\"\nrecord-size = \"64K\"\n",
+        cartridges.join(", ")
+    )
+}
 
 struct Scene {
     machine: Machine,
@@ -122,6 +132,7 @@ fn every_step_is_one_at_which_a_test_stops() {
         &OF_TAPE,
         &OF_DISC,
         &OF_OBJECTS,
+        &OF_THREADS,
         &ELSEWHERE,
     ]
     .concat()
@@ -138,13 +149,7 @@ fn an_archive_to_a_disk_is_stopped_at_every_step_and_gone_on_with() {
 
 #[test]
 fn an_archive_to_tapes_is_stopped_at_every_step_and_gone_on_with() {
-    let cartridges: Vec<String> = (1..=60).map(|number| format!("\"T{number:02}\"")).collect();
-    let pool = format!(
-        "[pools.pool]\nkind = \"tape\"\nfolder = \"tapes\"\ncartridges = [{}]\n\
-         capacity = \"20M\"\nrecord-size = \"64K\"\n",
-        cartridges.join(", ")
-    );
-    let mut scene = Scene::new(&pool);
+    let mut scene = Scene::new(&tapes());
     // Each archive comes to the end of a cartridge.
     scene.length = 2_500_000;
     scene.stop_archives(&OF_TAPE);
@@ -246,15 +251,59 @@ fn a_healing_is_stopped_at_every_step_and_done_again() {
     scene.check();
 }
 
+/// The system may have no thread left, first or last: that is an error and not an endless wait.
+#[test]
+fn a_thread_that_does_not_start_is_an_error_and_nothing_is_lost() {
+    for (pool, archive_threads) in [(DISK.to_owned(), 5), (tapes(), 6)] {
+        let mut scene = Scene::new(&pool);
+        let into = scene.machine.path("into");
+        let restore = args!["restore", scene.store, "latest", "--into", into, "--overwrite"];
+        let verify = args!["verify", scene.store, "--read"];
+        for (command, threads) in [(scene.archive(), archive_threads), (restore, 4), (verify, 2)] {
+            let mut failed = 0;
+            // Some threads are a help only, so that the command does without.
+            for passed in 0..12 {
+                scene.change();
+                let way = (Stop::Error, OF_THREADS[0], passed);
+                failed += u32::from(run_until(&scene.machine, way, command.clone()).is_some());
+                scene.machine.ok(scene.archive());
+            }
+            assert!(failed >= threads, "{command:?} failed {failed} times");
+        }
+        scene.machine.assert_well(&scene.store, &scene.source);
+    }
+}
+
+#[test]
+fn between_two_movers_a_thread_that_does_not_start_is_an_error_or_tried_again() {
+    let client = Machine::without_keys();
+    let (mut server, url) = Server::for_client(&client);
+    client.ok(args!["init", url, "--no-encryption"]);
+    let source = client.path("source");
+    let archive = args!["archive", source, "--to", url, "--retry-for", "5s"];
+    let mut failed = 0;
+    for passed in 0..12 {
+        tree::random_file(&source.join("file"), u64::from(passed), 1_000_000);
+        let way = (Stop::Error, OF_THREADS[0], passed);
+        failed += u32::from(run_until(&client, way, archive.clone()).is_some());
+    }
+    assert!(failed >= 7, "only {failed} threads are needed");
+    // A server without a thread for a connection closes it; the first is its own.
+    for passed in 1..5 {
+        tree::random_file(&source.join("file"), 20 + passed, 1_000_000);
+        server.stop();
+        server.start_with(&[("FAILPOINTS", &format!("thread-started={passed}*off->1*return"))]);
+        client.ok(archive.clone());
+    }
+    client.assert_well(std::path::Path::new(&url), &source);
+    server.stop();
+}
+
 /// The store is with another mover, which is killed or fails.
 #[test]
 fn a_server_is_stopped_at_every_step_and_the_archive_is_gone_on_with() {
     let client = Machine::without_keys();
-    let mut server = Server::new();
-    server.allow(&client, ALL);
-    server.start();
-    server.trusted_by(&client, server.address);
-    let url = server.url(server.address);
+    let (mut server, url) = Server::for_client(&client);
     client.ok(args!["init", url, "--no-encryption"]);
     let source = client.path("source");
     let archive = args!["archive", source, "--to", url, "--retry-for", "1s"];

@@ -32,6 +32,9 @@ pub(crate) const PARITY_NAMED: &str = "parity-named";
 pub(crate) const VOLUME_HEALED: &str = "parity-volume-healed";
 pub(crate) const VOLUME_PUT_BACK: &str = "parity-volume-put-back";
 
+// Whatever works beside something else.
+pub(crate) const THREAD_STARTED: &str = "thread-started";
+
 // Media.
 pub(crate) const TAPE_WRITING: &str = "tape-writing";
 pub(crate) const DISC_WRITING: &str = "disc-writing";

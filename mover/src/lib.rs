@@ -12,6 +12,7 @@ pub mod error;
 pub mod ambient;
 mod durable;
 mod failpoint;
+mod threads;
 mod units;
 mod pin;
 pub mod buffer;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{Observer, Progress};
+use crate::threads;
 use crate::units::show;
 
 /// Where everything that a command says goes: results to standard output, the rest to standard
@@ -89,7 +90,8 @@ impl Console {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
             let bar = self.bar.clone();
-            scope.spawn(move || {
+            // Without a thread there is no bar.
+            let drawing = threads::start_in(scope, "mover-bar", move || {
                 bar.set_style(style());
                 while stopped
                     .recv_timeout(Duration::from_millis(125))
@@ -100,7 +102,7 @@ impl Console {
                 bar.finish_and_clear();
             });
             let done = work();
-            drop(stop);
+            drop((stop, drawing));
             done
         })
     }

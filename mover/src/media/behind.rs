@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use super::storage::{AppendFile, Room};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, threads};
 
 /// Work on the file that waits for all writes before it.
 type Work = Box<dyn FnOnce(&mut dyn AppendFile) -> Result<()> + Send>;
@@ -39,11 +39,11 @@ pub(super) struct WriteBehind {
 const DEPTH: usize = 2;
 
 impl WriteBehind {
-    pub(super) fn new(mut file: Box<dyn AppendFile>) -> WriteBehind {
+    pub(super) fn new(mut file: Box<dyn AppendFile>) -> Result<WriteBehind> {
         let length = file.length();
         let (asks, asked) = sync_channel::<Ask>(DEPTH);
         let (answer, answers) = sync_channel(DEPTH + 1);
-        let thread = std::thread::spawn(move || {
+        let thread = threads::start("mover-behind", move || {
             while let Ok(ask) = asked.recv() {
                 let (done, buffer) = match ask {
                     Ask::Write(bytes) => (file.write(&bytes), bytes),
@@ -55,8 +55,8 @@ impl WriteBehind {
                     return;
                 }
             }
-        });
-        WriteBehind {
+        })?;
+        Ok(WriteBehind {
             asks: Some(asks),
             answers,
             under_way: 0,
@@ -66,7 +66,7 @@ impl WriteBehind {
             untold: None,
             failure: None,
             thread: Some(thread),
-        }
+        })
     }
 
     /// Waits for one answer.
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn what_was_written_is_there_after_the_sync_in_its_order() {
         let storage = Arc::new(FakeStorage::new());
-        let mut file = WriteBehind::new(storage.create("a").unwrap());
+        let mut file = WriteBehind::new(storage.create("a").unwrap()).unwrap();
         let mut all = Vec::new();
         for seed in 0..50 {
             let piece = bytes(seed, 1000 + seed as usize);
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_and_nothing_is_written_behind_it() {
         let storage = Arc::new(FakeStorage::new());
-        let mut file = WriteBehind::new(storage.create("a").unwrap());
+        let mut file = WriteBehind::new(storage.create("a").unwrap()).unwrap();
         file.sync().unwrap();
         storage.full_at(storage.operations() + 1);
         let piece = [7; 1000];
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn it_is_busy_until_a_write_is_through() {
         let storage = Arc::new(FakeStorage::new());
-        let mut file = WriteBehind::new(storage.create("a").unwrap());
+        let mut file = WriteBehind::new(storage.create("a").unwrap()).unwrap();
         assert!(!file.is_busy());
         storage.while_held(|| {
             for _ in 0..DEPTH {
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_failure_of_the_last_write_is_told_by_the_sync() {
         let storage = Arc::new(FakeStorage::new());
-        let mut file = WriteBehind::new(storage.create("a").unwrap());
+        let mut file = WriteBehind::new(storage.create("a").unwrap()).unwrap();
         storage.full_at(storage.operations());
         let written = file.write(&[7; 1000]);
         assert!(written.is_ok(), "nobody knows yet");
@@ -256,7 +256,7 @@ mod tests {
     fn the_early_warning_comes_a_little_late() {
         let storage = FakeStorage::new();
         storage.warn_at(3000);
-        let mut file = WriteBehind::new(storage.create("a").unwrap());
+        let mut file = WriteBehind::new(storage.create("a").unwrap()).unwrap();
         let rooms: Vec<Room> = (0..8).map(|_| file.write(&[7; 1000]).unwrap()).collect();
         let first = rooms.iter().position(|room| *room == Room::Low).expect("a warning");
         assert!((2..=2 + DEPTH).contains(&first), "{rooms:?}");

@@ -9,6 +9,8 @@ use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use crate::threads;
+
 /// Bytes that are written out at once.
 const STEP: u64 = 8 << 20;
 
@@ -49,8 +51,7 @@ fn start(path: &Path) -> Option<(SyncSender<()>, JoinHandle<()>)> {
             let _ = file.sync_data();
         }
     };
-    let thread = std::thread::Builder::new().name("mover-writeback".to_owned());
-    Some((due, thread.spawn(write_out).ok()?))
+    Some((due, threads::start("mover-writeback", write_out).ok()?))
 }
 
 impl Drop for Writeback {

@@ -47,7 +47,7 @@ impl VolumeWriter {
         let mut file = storage.create(name)?;
         file.sync()?;
         storage.sync()?;
-        Ok(VolumeWriter::new(file, name, storage.traits()))
+        VolumeWriter::new(file, name, storage.traits())
     }
 
     /// Goes on at the end of the volume, of which what is behind `length` is cut off.
@@ -57,17 +57,17 @@ impl VolumeWriter {
             file.truncate(length)?;
             file.sync()?;
         }
-        Ok(VolumeWriter::new(file, name, storage.traits()))
+        VolumeWriter::new(file, name, storage.traits())
     }
 
-    fn new(file: Box<dyn AppendFile>, name: &str, traits: MediumTraits) -> VolumeWriter {
+    fn new(file: Box<dyn AppendFile>, name: &str, traits: MediumTraits) -> Result<VolumeWriter> {
         // A drive that has to wait for the next bytes stops, and goes back to where it was.
         let file = match traits.kind {
-            MediumKind::Tape => Box::new(WriteBehind::new(file)),
+            MediumKind::Tape => Box::new(WriteBehind::new(file)?),
             _ => file,
         };
         let (name, buffer, synced) = (name.to_owned(), Vec::new(), file.length());
-        VolumeWriter { file, name, traits, buffer, synced, is_low: false, poisoned: false }
+        Ok(VolumeWriter { file, name, traits, buffer, synced, is_low: false, poisoned: false })
     }
 
     /// Bytes of the volume, those included that are still gathered.

@@ -14,6 +14,7 @@ use super::server::{Gate, Server, ServerConfig, StoreGrant, TEND_INTERVAL};
 use super::wire::{AgentJob, Reply, Request, Rights};
 use crate::ambient::{SystemRandom, random_bytes};
 use crate::error::{Error, ErrorKind, Result};
+use crate::threads;
 
 /// The name under which the store is lent.
 const STORE_NAME: &str = "lent";
@@ -75,11 +76,10 @@ pub fn call_agent(call: AgentCall, direct: Arc<Direct>) -> Result<String> {
     );
     let ticket: [u8; 16] = random_bytes(&SystemRandom);
     let is_over = Arc::new(AtomicBool::new(false));
-    let mut lenders = Vec::new();
-    for _ in 0..config.channels + SPARE {
+    let start_lender = || {
         let (server, direct) = (Arc::clone(&server), Arc::clone(&direct));
         let (is_over, config) = (Arc::clone(&is_over), config.clone());
-        lenders.push(std::thread::spawn(move || {
+        threads::start("mover-lend", move || {
             while !is_over.load(Ordering::Relaxed) {
                 let lent = lend(&direct, &config, ticket);
                 // A lost one is lent anew; one that is not wanted yet too.
@@ -88,23 +88,25 @@ pub fn call_agent(call: AgentCall, direct: Arc<Direct>) -> Result<String> {
                     Err(_) => std::thread::sleep(INTERVAL),
                 }
             }
-        }));
-    }
-    let tending = {
+        })
+    };
+    let start_tending = || {
         let (server, is_over) = (Arc::clone(&server), Arc::clone(&is_over));
-        std::thread::spawn(move || {
+        threads::start("mover-tend", move || {
             while !is_over.load(Ordering::Relaxed) {
                 server.tend();
                 std::thread::sleep(TEND_INTERVAL);
             }
         })
     };
-    let ended = wait_for_end(&config, &direct, ticket, &job);
+    // Nobody waits for them: a lender may wait for a question that never comes, and the process's
+    // end ends it.
+    let ended = (0..config.channels + SPARE)
+        .try_for_each(|_| start_lender().map(drop))
+        .and_then(|()| start_tending())
+        .and_then(|_| wait_for_end(&config, &direct, ticket, &job));
     is_over.store(true, Ordering::Relaxed);
     server.close();
-    // Lenders may wait for a question that never comes: the process's end ends them.
-    let _ = tending.join();
-    drop(lenders);
     ended
 }
 

@@ -24,6 +24,7 @@ use super::wire::{ChunkKey, EndInfo, Reply, Request, chunk_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Meter;
 use crate::store::{ArchiveProof, ReadStore, StreamEnd, Traffic, WriteStore};
+use crate::threads;
 
 /// Writes to a store with another mover.
 pub struct RemoteWriter {
@@ -154,16 +155,17 @@ impl RemoteWriter {
         state.healthy()
     }
 
-    fn start_channels(&mut self, count: u16) {
+    fn start_channels(&mut self, count: u16) -> Result<()> {
         let (queue, appends) = bounded::<Append>(0);
         self.queue = Some(queue);
         for _ in 0..count.max(1) {
             let (shared, appends) = (Arc::clone(&self.shared), appends.clone());
-            self.channels
-                .push(std::thread::spawn(move || Channel { shared, link: None }.run(&appends)));
+            let run = move || Channel { shared, link: None }.run(&appends);
+            self.channels.push(threads::start("mover-channel", run)?);
         }
         let shared = Arc::clone(&self.shared);
-        self.channels.push(std::thread::spawn(move || shared.keep_alive()));
+        self.channels.push(threads::start("mover-alive", move || shared.keep_alive())?);
+        Ok(())
     }
 }
 
@@ -460,8 +462,7 @@ impl WriteStore for RemoteWriter {
             state.proof = Some(*proof);
         }
         self.shared.begin_again(0)?;
-        self.start_channels(self.shared.store.config.channels);
-        Ok(())
+        self.start_channels(self.shared.store.config.channels)
     }
 
     fn append_chunk(

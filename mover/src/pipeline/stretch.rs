@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::{Meter, Sequenced};
 use crate::buffer::{Buffer, BufferPool};
 use crate::error::Result;
+use crate::threads;
 
 /// Workers between a queue of inputs and a queue of outputs.
 ///
@@ -36,7 +37,7 @@ impl<I: Send + 'static> Stretch<I> {
         instances: Vec<F>,
         buffers: &Arc<BufferPool>,
         meter: &Arc<Meter>,
-    ) -> (Stretch<I>, Outputs<O>)
+    ) -> Result<(Stretch<I>, Outputs<O>)>
     where
         O: Send + 'static,
         F: FnMut(I, Buffer) -> Result<O> + Send + 'static,
@@ -48,22 +49,20 @@ impl<I: Send + 'static> Stretch<I> {
             let (inputs, outputs) = (inputs_of_workers.clone(), outputs_of_workers.clone());
             let (buffers, meter) = (Arc::clone(buffers), Arc::clone(meter));
             meter.add_instance();
-            std::thread::Builder::new()
-                .name("mover-stretch".to_owned())
-                .spawn(move || {
-                    while let Some(buffer) = meter.wait(|| buffers.acquire()) {
-                        let Ok(input) = meter.wait(|| inputs.recv()) else { return };
-                        let item = meter.busy(|| work(input.item, buffer));
-                        let output = Sequenced { sequence: input.sequence, item };
-                        if meter.wait(|| outputs.send(output)).is_err() {
-                            return;
-                        }
+            threads::start("mover-stretch", move || {
+                while let Some(buffer) = meter.wait(|| buffers.acquire()) {
+                    let Ok(input) = meter.wait(|| inputs.recv()) else { return };
+                    let item = meter.busy(|| work(input.item, buffer));
+                    let output = Sequenced { sequence: input.sequence, item };
+                    if meter.wait(|| outputs.send(output)).is_err() {
+                        return;
                     }
-                })
-                .expect("the system starts threads")
+                }
+            })
         };
-        let workers = instances.into_iter().map(start_one).collect();
-        (Stretch { inputs: Some(inputs), workers, next: 0 }, outputs)
+        // Where one cannot be started, those that were find no inputs, and end.
+        let workers = instances.into_iter().map(start_one).collect::<Result<_>>()?;
+        Ok((Stretch { inputs: Some(inputs), workers, next: 0 }, outputs))
     }
 
     /// Stamps an input and queues it; waits for a place. False when the workers are gone.
@@ -95,7 +94,8 @@ mod tests {
     fn whoever_submits_is_told_when_nobody_takes_the_outputs() {
         let pool = Arc::new(BufferPool::new(2, 8));
         let work = |(): (), buffer: Buffer| Ok(buffer);
-        let (mut stretch, outputs) = Stretch::start(vec![work], &pool, &Meter::new("test"));
+        let (mut stretch, outputs) =
+            Stretch::start(vec![work], &pool, &Meter::new("test")).unwrap();
         drop(outputs);
         while stretch.submit(()) {}
         stretch.join();
@@ -112,7 +112,7 @@ mod tests {
             }
         };
         let instances = vec![work(1), work(50)];
-        let (mut stretch, outputs) = Stretch::start(instances, &pool, &Meter::new("test"));
+        let (mut stretch, outputs) = Stretch::start(instances, &pool, &Meter::new("test")).unwrap();
         let tail = std::thread::spawn(move || {
             let (mut order, mut seen) = (Resequencer::default(), Vec::new());
             for output in outputs {

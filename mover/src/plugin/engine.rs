@@ -17,7 +17,7 @@ use super::limits::Limits;
 use super::manifest::Manifest;
 use super::{ComponentCutter, ComponentFilter, ComponentInspector, ComponentTransform, Direction};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pin;
+use crate::{pin, threads};
 
 /// How much a line of a component's log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -174,10 +174,18 @@ impl Engine {
                 pin::show(&digest)
             )));
         }
-        let component = self.compile(bytes, &digest).map_err(|cause| {
-            let message = format!("{} {} cannot be compiled", manifest.name, manifest.version);
-            Error::new(ErrorKind::Plugin, message).because(format!("{cause:#}"))
-        })?;
+        let component = match self.compiled(&digest) {
+            Some(component) => component,
+            None => {
+                // The compiler starts them otherwise, and panics where it cannot.
+                threads::start_shared()?;
+                self.compile(bytes, &digest).map_err(|cause| {
+                    let (name, version) = (&manifest.name, &manifest.version);
+                    let message = format!("{name} {version} cannot be compiled");
+                    Error::new(ErrorKind::Plugin, message).because(format!("{cause:#}"))
+                })?
+            }
+        };
         // Types are checked here, before anything of it runs.
         self.linker.instantiate_pre(&component).map_err(|cause| {
             let message = format!("{} {} does not fit", manifest.name, manifest.version);
@@ -197,16 +205,16 @@ impl Engine {
         }))
     }
 
+    /// What was compiled before, if that can be read.
+    fn compiled(&self, digest: &Digest) -> Option<Component> {
+        let code = self.cache.as_ref()?.get(&self.compiled_name(digest))?;
+        deserialize(&self.engine, &code)
+    }
+
     fn compile(&self, bytes: &[u8], digest: &Digest) -> wasmtime::Result<Component> {
         let Some(cache) = &self.cache else { return Component::new(&self.engine, bytes) };
-        let name = format!("{digest}-{:016x}", self.compatibility());
-        if let Some(code) = cache.get(&name)
-            && let Some(component) = deserialize(&self.engine, &code)
-        {
-            return Ok(component);
-        }
         let code = self.engine.precompile_component(bytes)?;
-        cache.put(&name, &code);
+        cache.put(&self.compiled_name(digest), &code);
         match deserialize(&self.engine, &code) {
             Some(component) => Ok(component),
             None => Component::new(&self.engine, bytes),
@@ -214,11 +222,11 @@ impl Engine {
     }
 
     /// Changes with wasmtime's version, the processor's features and the configuration.
-    fn compatibility(&self) -> u64 {
+    fn compiled_name(&self, digest: &Digest) -> String {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
         self.engine.precompile_compatibility_hash().hash(&mut hasher);
-        hasher.finish()
+        format!("{digest}-{:016x}", hasher.finish())
     }
 }
 

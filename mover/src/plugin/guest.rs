@@ -10,6 +10,7 @@ use super::backtrace::Backtrace;
 use super::bindings::snoop::mover::plugin::log::Level;
 use super::engine::{LogLevel, LogSink, Plugin};
 use super::limits::Meter;
+use super::thread::get_ready;
 use super::usage::Usage;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -210,6 +211,7 @@ impl<B: Bindings> Guest<B> {
     }
 
     fn start(&mut self) -> Result<Box<Live<B>>> {
+        get_ready()?;
         let mut store = self.plugin.store();
         let fuel = self.plugin.limits().fuel(self.config.len());
         let opened = store.set_fuel(fuel).and_then(|()| {
@@ -243,6 +245,8 @@ impl<B: Bindings> Guest<B> {
         let input = input.into();
         let fuel = self.plugin.limits().fuel(input.work);
         let mut retries = u32::from(may_retry);
+        // An instance may have been opened by another thread.
+        get_ready()?;
         loop {
             let mut live = match self.live.take() {
                 Some(live) => live,

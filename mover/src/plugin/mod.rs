@@ -14,6 +14,7 @@ mod carried;
 mod limits;
 mod bindings;
 mod guest;
+mod thread;
 mod usage;
 mod backtrace;
 mod transform;

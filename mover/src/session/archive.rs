@@ -38,7 +38,7 @@ use crate::pipeline::{Cancel, Cutter, Inspector, Meter, Stretch};
 use crate::plugin::Engine;
 use crate::source::{SourceConfig, Stdin, Walker};
 use crate::store::{ArchiveProof, WriteStore};
-use crate::units;
+use crate::{threads, units};
 
 /// What is archived.
 pub enum Source {
@@ -424,7 +424,7 @@ impl Run<'_> {
         let encoders = chains.into_iter().map(|mut chains| {
             move |plain: PlainChunk, payload: Buffer| chains.encode(plain, payload)
         });
-        let (stretch, outputs) = Stretch::start(encoders.collect(), &pools.encoded, stretch_meter);
+        let (stretch, outputs) = Stretch::start(encoders.collect(), &pools.encoded, stretch_meter)?;
         let framed = |(place, at): (usize, usize)| {
             let route = &self.config.routes[at];
             (route.framing, route.context(self.recipe.places(place)))
@@ -473,22 +473,22 @@ impl Run<'_> {
             let progress = self.watch.progress;
             let pools = &pools;
             let tail = &mut tail;
-            let writing = scope.spawn(move || {
+            let writing = threads::start_in(scope, "mover-store", move || {
                 let written = tail.run(&outputs, progress);
                 if written.is_err() {
                     // Nobody takes outputs any more: let everybody before us see that.
                     pools.close();
                 }
                 written
-            });
+            })?;
             let start = (beginning.first, beginning.index_arrived, beginning.resumed);
             let meters = (&meters, Arc::clone(&walk_meter), Arc::clone(&read_meter));
             let fed = self.feed(headers, source, parent, parts, meters, start);
             if fed.is_err() {
                 pools.close();
             }
-            (fed, writing.join())
-        });
+            Ok::<_, Error>((fed, writing.join()))
+        })?;
         // The tail's failure is the cause where both have one: the head only sees closed queues.
         written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let Fed { mut report, needs, withheld, pages, roots, journal } = fed?;
@@ -586,12 +586,9 @@ impl Run<'_> {
             }
         };
         let (packed, read) = std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("mover-read".to_owned());
-            let reading = thread
-                .spawn_scoped(scope, move || feed.run(stock))
-                .expect("the system starts threads");
-            (head.run(filled), reading.join())
-        });
+            let reading = threads::start_in(scope, "mover-read", move || feed.run(stock))?;
+            Ok::<_, Error>((head.run(filled), reading.join()))
+        })?;
         // The head's failure is the cause where both have one: the feed only sees a closed queue.
         packed?;
         read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Cancel;
+use crate::threads;
 
 /// A request is a word; more is no request.
 const REQUEST_LENGTH_MAX: u64 = 64;
@@ -81,12 +82,12 @@ pub fn post(
     let path = folder(state)?.join(format!("{}.socket", std::process::id()));
     let listener = listen(&path)?;
     let (progress, cancel, began) = (Arc::clone(progress), cancel.clone(), Instant::now());
-    std::thread::spawn(move || {
+    threads::start("mover-board", move || {
         for socket in listener.incoming().flatten().filter(is_ours) {
             // Who hangs up does not hear.
             let _ = answer(&socket, &notice, &progress, &cancel, began);
         }
-    });
+    })?;
     Ok(Posted { path })
 }
 

@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::error::Result;
 use crate::target::PlacedFile;
+use crate::threads;
 
 /// Files that are handed over at once: waking a thread costs as much as finishing one.
 const BATCH_LENGTH: usize = 16;
@@ -31,7 +32,7 @@ pub(super) struct Finisher {
 }
 
 impl Finisher {
-    pub(super) fn start() -> Finisher {
+    pub(super) fn start() -> Result<Finisher> {
         let (files, written) = bounded::<Vec<Written>>(BATCHES_WAITING_MAX);
         // Its reader looks after each entry, so that it is never longer than what waits.
         let (done, finished) = unbounded();
@@ -42,10 +43,9 @@ impl Finisher {
                 let _ = done.send((path, file.finish(length)));
             }
         };
-        let thread = std::thread::Builder::new().name("mover-finish".to_owned());
-        let thread = thread.spawn(finish).expect("the system starts threads");
+        let thread = threads::start("mover-finish", finish)?;
         let batch = Vec::with_capacity(BATCH_LENGTH);
-        Finisher { batch, batch_bytes: 0, finished, thread: Some((files, thread)) }
+        Ok(Finisher { batch, batch_bytes: 0, finished, thread: Some((files, thread)) })
     }
 
     /// Finishes a file, some time before [`Finisher::close`] returns.

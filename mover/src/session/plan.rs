@@ -30,6 +30,7 @@ use crate::store::{
     ArchiveRecord, BlockPlace, ChunkPlace, Fault, ReadStore, SessionRecord, StoredChunk,
     VolumeRecord,
 };
+use crate::threads;
 
 /// Chunks whose places are asked for at once.
 const ASKED_COUNT: usize = 1024;
@@ -242,7 +243,15 @@ impl<'a> Staged<'a> {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let readers: Vec<_> = (0..plan.drive_count).map(|_| scope.spawn(read)).collect();
+            let mut readers = Vec::new();
+            for _ in 0..plan.drive_count {
+                match threads::start_in(scope, "mover-tape", read) {
+                    Ok(reader) => readers.push(reader),
+                    // A drive less, as long as there is one.
+                    Err(error) if readers.is_empty() => return Err(error),
+                    Err(_) => break,
+                }
+            }
             readers.into_iter().try_for_each(|it| it.join().expect("a reader does not panic"))
         })?;
         let chunks = chunks.into_inner().expect("no holder panics");

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::ambient::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::target::Syncer;
+use crate::threads;
 
 /// Files below this length are written anew rather than gone on with.
 pub(super) const LONG_FILE_MIN: u64 = 16 << 20;
@@ -264,20 +265,20 @@ pub(super) struct Marker {
 impl Marker {
     /// Syncs on a thread of its own, which nobody waits for but the end of the process: the kernel
     /// lets no thread go that syncs.
-    pub(super) fn start(journal: Journal, syncer: Syncer, clock: Arc<dyn Clock>) -> Marker {
+    pub(super) fn start(journal: Journal, syncer: Syncer, clock: Arc<dyn Clock>) -> Result<Marker> {
         let journal = Arc::new(journal);
         let (places, received) = sync_channel::<Place>(0);
         let writer = Arc::clone(&journal);
-        std::thread::spawn(move || {
+        threads::start("mover-journal", move || {
             for place in received {
                 // A place that is not written costs work after a power loss, and nothing else.
                 if syncer.sync().is_ok() {
                     let _ = writer.write(&Line::Synced(place), true);
                 }
             }
-        });
+        })?;
         let began = clock.elapsed();
-        Marker { journal, places, clock, began, next: began + SYNC_INTERVAL }
+        Ok(Marker { journal, places, clock, began, next: began + SYNC_INTERVAL })
     }
 
     /// A long file is about to be written.

@@ -18,6 +18,7 @@ use super::throttle::Throttle;
 use crate::archive::{ChunkProvider, DecodedChunk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::target::{Placed, PlacedFile, Target, TargetConfig};
+use crate::threads;
 
 /// What is restored, and how.
 pub struct RestoreConfig {
@@ -171,8 +172,8 @@ pub fn restore(
         }
         (None, None) => (None, Earlier::default()),
     };
-    let marker =
-        journal.map(|journal| Marker::start(journal, target.syncer(), Arc::clone(&ambient.clock)));
+    let mark = |journal| Marker::start(journal, target.syncer(), Arc::clone(&ambient.clock));
+    let marker = journal.map(mark).transpose()?;
     let mut restorer = Restorer {
         decoding,
         target,
@@ -189,17 +190,17 @@ pub fn restore(
         throttle: Throttle::new(config.rate_max, Arc::clone(&ambient.clock)),
         watch,
         marker,
-        finisher: Finisher::start(),
+        finisher: Finisher::start()?,
         whole: (footer.entry_count, footer.content_length),
         unreached: false,
         report: RestoreReport { dry_run, ..RestoreReport::default() },
     };
     let done = std::thread::scope(|scope| {
-        for _ in 0..config.workers {
+        let started = (0..config.workers).try_for_each(|_| {
             let reader = cache.reader_ahead();
-            scope.spawn(|| reader.run());
-        }
-        let done = restorer.run();
+            threads::start_in(scope, "mover-decode", || reader.run()).map(drop)
+        });
+        let done = started.and_then(|()| restorer.run());
         cache.close();
         done
     });

@@ -15,6 +15,7 @@ use super::feed::cancelled;
 use super::report::VerifyReport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{ArchiveRecord, ChunkPlace, Fault, FaultKind, ParityFault, ReadStore};
+use crate::threads;
 
 /// What is checked.
 pub struct VerifyConfig {
@@ -359,19 +360,23 @@ fn in_parallel<T: Sync, R: Send, S>(
 ) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..workers.min(items.len()) {
-            scope.spawn(|| {
-                let mut state = new();
-                while !watch.cancel.is_cancelled() {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(place) else { return };
-                    let result = work(&mut state, item);
-                    done.lock().expect("no holder panics").push((place, result));
-                }
-            });
+    let take = || {
+        let mut state = new();
+        while !watch.cancel.is_cancelled() {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(place) else { return };
+            let result = work(&mut state, item);
+            done.lock().expect("no holder panics").push((place, result));
         }
-    });
+    };
+    std::thread::scope(|scope| {
+        let started = (0..workers.min(items.len()))
+            .try_for_each(|_| threads::start_in(scope, "mover-verify", take).map(drop));
+        if started.is_err() {
+            next.store(items.len(), Ordering::Relaxed);
+        }
+        started
+    })?;
     if watch.cancel.is_cancelled() {
         return Err(cancelled());
     }

@@ -40,8 +40,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(config: &ObjectConfig) -> Result<Client> {
         let (store, plain) = connect(config)?;
-        let failed = |cause| Error::new(ErrorKind::Io, "starting a thread").because(cause);
-        let engine = Engine::start().map_err(|cause: std::io::Error| failed(cause))?;
+        let engine = Engine::start()?;
         let mut place = format!("s3://{}", config.bucket);
         if !config.prefix.is_empty() {
             place = format!("{place}/{}", config.prefix);

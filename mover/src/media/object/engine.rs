@@ -1,11 +1,12 @@
 //! The one thread that moves the bytes of all requests, so that everything outside is blocking.
 
 use std::future::Future;
-use std::io;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::{Error, ErrorKind, Result, threads};
 
 /// A thread with an event loop, which ends when this is dropped.
 #[derive(Debug)]
@@ -16,13 +17,15 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn start() -> io::Result<Engine> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+    pub(super) fn start() -> Result<Engine> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|cause| {
+            Error::new(ErrorKind::Io, "making an event loop for objects").because(cause)
+        })?;
         let handle = runtime.handle().clone();
         let (running, stopped) = oneshot::channel::<()>();
         let run = move || drop(runtime.block_on(stopped));
         // Not joined: the last user of an engine can be a request on that very thread.
-        std::thread::Builder::new().name("object-store".into()).spawn(run)?;
+        threads::start("mover-objects", run)?;
         Ok(Engine { handle, _running: running })
     }
 

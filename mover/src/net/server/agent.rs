@@ -11,6 +11,7 @@ use crate::net::identity::Fingerprint;
 use crate::net::link::{Link, silence_max};
 use crate::net::remote::Dial;
 use crate::net::wire::AgentJob;
+use crate::threads;
 
 /// Ended jobs whose reports are kept for a peer that lost its connection.
 const ENDED_MAX: usize = 64;
@@ -115,7 +116,7 @@ impl Server {
         if is_new {
             let (server, own) = (Arc::clone(self), Arc::clone(&known));
             let (source, job) = (source.to_owned(), job.clone());
-            std::thread::spawn(move || {
+            let run = move || {
                 let ended = server.gate.run(&source, job, Arc::new(Lent(Arc::clone(&own))));
                 let ended = ended.map_err(|error| {
                     (error.kind(), error.to_string(), error.hint().map(str::to_owned))
@@ -125,7 +126,11 @@ impl Server {
                 state.lent.clear();
                 drop(state);
                 own.changed.notify_all();
-            });
+            };
+            if let Err(error) = threads::start("mover-job", run) {
+                self.jobs.0.lock().expect("no holder panics").remove(&ticket);
+                return Err(error);
+            }
         }
         let mut state = known.lock();
         loop {

@@ -10,6 +10,7 @@ use super::Server;
 use super::attachment::Attachment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::identity::Fingerprint;
+use crate::threads;
 
 impl Server {
     /// The sessions that a peer may know of: its own, and those in stores that it may read.
@@ -97,7 +98,7 @@ impl Server {
             Error::new(ErrorKind::Io, format!("listening for scrapers on {address}")).because(cause)
         })?;
         let server = Arc::clone(self);
-        std::thread::spawn(move || {
+        threads::start("mover-metrics", move || {
             for request in http.incoming_requests() {
                 let is_metrics = request.url() == "/metrics";
                 let (text, status) = match is_metrics {
@@ -111,7 +112,7 @@ impl Server {
                 // A scraper that went away comes again.
                 let _ = request.respond(response.with_status_code(status));
             }
-        });
+        })?;
         Ok(())
     }
 }

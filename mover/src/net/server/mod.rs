@@ -33,6 +33,7 @@ use super::tls;
 use super::wire::{AgentJob, Rights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Cancel;
+use crate::threads;
 
 /// A store that a peer may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,12 +178,12 @@ impl Server {
         let tending = {
             let (server, cancel) = (Arc::clone(self), cancel.clone());
             // Apart from accepting: a commit may take long.
-            std::thread::spawn(move || {
+            threads::start("mover-tend", move || {
                 while !cancel.is_cancelled() {
                     server.tend();
                     std::thread::sleep(TEND_INTERVAL);
                 }
-            })
+            })?
         };
         while !cancel.is_cancelled() {
             let mut is_idle = true;
@@ -251,7 +252,7 @@ impl Server {
             }
         };
         // Without a thread for it the connection is closed, and the peer tries again.
-        let _ = std::thread::Builder::new().name("connection".into()).spawn(serve);
+        let _ = threads::start("mover-connection", serve);
     }
 
     fn attach(&self, attachment: Arc<Attachment>) -> Result<()> {

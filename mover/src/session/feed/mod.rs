@@ -97,7 +97,7 @@ impl Feed<'_> {
         }
         let meter = Arc::clone(&self.walk_meter);
         std::thread::scope(|scope| {
-            let ahead = walk_ahead(scope, walker, meter);
+            let ahead = walk_ahead(scope, walker, meter)?;
             self.found(ahead, comparison, behind, inside)
         })
     }

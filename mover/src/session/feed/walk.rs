@@ -7,9 +7,10 @@ use crossbeam_channel::{Receiver, bounded};
 
 use crate::pipeline::Meter;
 use crate::source::{Fault, Found, Walker};
+use crate::{Result, threads};
 
 /// Entries that the walk hands over at once.
-pub(super) type Batch = Vec<Result<Found, Fault>>;
+pub(super) type Batch = Vec<std::result::Result<Found, Fault>>;
 
 const BATCH_LENGTH: usize = 64;
 /// Batches that wait: about what is found while a window is packed. Each entry may hold an open
@@ -21,7 +22,7 @@ pub(super) fn walk_ahead<'s>(
     scope: &'s Scope<'s, '_>,
     mut walker: Walker,
     meter: Arc<Meter>,
-) -> Receiver<Batch> {
+) -> Result<Receiver<Batch>> {
     let (batches, ahead) = bounded(BATCHES_AHEAD_MAX);
     let walk = move || {
         meter.add_instance();
@@ -33,7 +34,6 @@ pub(super) fn walk_ahead<'s>(
             }
         }
     };
-    let thread = std::thread::Builder::new().name("mover-walk".to_owned());
-    thread.spawn_scoped(scope, walk).expect("the system starts threads");
-    ahead
+    threads::start_in(scope, "mover-walk", walk)?;
+    Ok(ahead)
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use self::address::Address;
 use self::session::Session;
 use super::{Data, Outcome, Transport};
-use crate::{Error, ErrorKind, Result};
+use crate::{Result, threads};
 
 /// After so long a silence the target is asked whether it is there.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,10 +51,7 @@ impl IscsiTransport {
         let session = Session::open(&parsed, address, patience)?;
         let session = Arc::new(Mutex::new(session));
         let weak = Arc::downgrade(&session);
-        let keeper = thread::Builder::new().name("iscsi keeper".to_owned());
-        let keeper = keeper.spawn(move || keep(&weak)).map_err(|cause| {
-            Error::new(ErrorKind::Io, "starting a thread for an iSCSI session").because(cause)
-        })?;
+        let keeper = threads::start("mover-iscsi", move || keep(&weak))?;
         let transport = IscsiTransport { name: address.to_owned(), session: Some(session), keeper };
         Ok((transport, parsed.lun))
     }
