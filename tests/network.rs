@@ -242,13 +242,9 @@ fn a_full_server_is_waited_for_and_then_given_up_and_gone_on_with() {
     let small = machine.make_folder("small");
     let disk = SmallDisk::mount(&small, "24m");
     let machine = machine.prefix(disk.prefix());
-    let mut server = Server::on(machine).serve("full_patience = \"2s\"\n");
-    server = server.store_at(small.join("store"));
+    let server = Server::on(machine).serve("full_patience = \"2s\"\n");
     let client = Machine::without_keys();
-    server.allow(&client, ALL);
-    server.start();
-    server.trusted_by(&client, server.address);
-    let url = server.url(server.address);
+    let (mut server, url) = server.store_at(small.join("store")).serving(&client);
     client.ok(args!["init", url, "--no-encryption"]);
     let source = client.path("source");
     tree::random_file(&source.join("noise"), 9, 40 << 20);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::kit::random::Random;
-use crate::kit::server::{ALL, Server};
+use crate::kit::server::Server;
 use crate::kit::{Machine, args, assert_same, tape, tree, volume};
 use crate::media::policy;
 
@@ -266,13 +266,10 @@ fn files_lie_together_or_apart_as_the_rule_says() {
 #[test]
 fn a_destination_has_the_last_word_on_where_things_lie() {
     let client = Machine::without_keys();
-    let mut server = Server::new();
+    let server = Server::new();
     let pools = two_pools(&server.machine);
-    server = server.policy(&format!("[stores.main.map]\ntape = [\"near\", \"far\"]\n{pools}"));
-    server.allow(&client, ALL);
-    server.start();
-    server.trusted_by(&client, server.address);
-    let url = server.url(server.address);
+    let policy = format!("[stores.main.map]\ntape = [\"near\", \"far\"]\n{pools}");
+    let (server, url) = server.policy(&policy).serving(&client);
     client.ok(args!["init", url, "--no-encryption"]);
     let source = client.path("source");
     tree::random_file(&source.join("file"), 1, 2_000_000);

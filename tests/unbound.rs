@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::kit::machine::{until, wait};
 use crate::kit::random::Random;
-use crate::kit::server::{ALL, Server};
+use crate::kit::server::Server;
 use crate::kit::{Done, Machine, args, assert_same, tree};
 
 /// Looks until something runs.
@@ -102,11 +102,8 @@ fn a_server_s_sessions_are_seen_and_steered_by_who_may() {
     let client = Machine::without_keys();
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
     let metrics = free.expect("loopback has a free port");
-    let mut server = Server::new().serve(&format!("metrics = \"{metrics}\"\n"));
-    server.allow(&client, ALL);
-    server.start();
-    server.trusted_by(&client, server.address);
-    let url = server.url(server.address);
+    let server = Server::new().serve(&format!("metrics = \"{metrics}\"\n"));
+    let (mut server, url) = server.serving(&client);
     client.ok(args!["init", url, "--no-encryption"]);
     let source = client.path("source");
     tree::random_file(&source.join("large"), 6, 96 << 20);

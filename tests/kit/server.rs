@@ -34,12 +34,16 @@ impl Server {
 
     /// A server that runs, which a machine trusts and may do everything with; and its store's URL.
     pub(crate) fn for_client(client: &Machine) -> (Server, String) {
-        let mut server = Server::new();
-        server.allow(client, ALL);
-        server.start();
-        server.trusted_by(client, server.address);
-        let url = server.url(server.address);
-        (server, url)
+        Server::new().serving(client)
+    }
+
+    /// The same with a server that was told more.
+    pub(crate) fn serving(mut self, client: &Machine) -> (Server, String) {
+        self.allow(client, ALL);
+        self.start();
+        self.trusted_by(client, self.address);
+        let url = self.url(self.address);
+        (self, url)
     }
 
     pub(crate) fn on(machine: Machine) -> Server {

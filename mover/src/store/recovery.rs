@@ -13,7 +13,7 @@ use super::lock::{self, Attempt};
 use super::record::Rebuilt;
 use super::shelf::Shelf;
 use super::volumes;
-use super::walk::{Tail, Walkable, walk};
+use super::walk::{Tail, Unindexed, walk};
 use crate::failpoint::{self, reach};
 use crate::media::{MediumKind, Payloads, Scan, VolumeReader, VolumeWriter, give_up, volume_file};
 use crate::{Error, ErrorKind, Result};
@@ -79,7 +79,7 @@ impl Recovery<'_> {
                     (true, true) => Tail::Unacknowledged,
                     (true, false) => Tail::Unknown,
                 };
-                let volume = Walkable {
+                let volume = Unindexed {
                     number: *number,
                     pool: self.shelf.pool_name(*number),
                     from,
@@ -104,8 +104,8 @@ impl Recovery<'_> {
         Ok(chunks)
     }
 
-    fn volume(&self, catalog: &mut Catalog, volume: Walkable<'_>) -> Result<u64> {
-        let Walkable { number, from, tail, .. } = volume;
+    fn volume(&self, catalog: &mut Catalog, volume: Unindexed<'_>) -> Result<u64> {
+        let Unindexed { number, from, tail, .. } = volume;
         let (file, storage) = (volume_file(number), self.shelf.storage(number)?);
         if self.writable {
             // What a killed writer left may not be durable yet; the catalog must not outrun it.

@@ -19,9 +19,9 @@ pub(super) enum Tail {
     Unknown,
 }
 
-/// A volume that is walked over.
+/// What of a volume the catalog does not know.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Walkable<'a> {
+pub(super) struct Unindexed<'a> {
     pub(super) number: u32,
     pub(super) pool: &'a str,
     /// Where the walk begins: the catalog knows what lies in front.
@@ -56,8 +56,8 @@ struct Walk {
 }
 
 /// Indexes what `scan` finds behind a place, and says in the catalog how far it got.
-pub(super) fn walk(catalog: &mut Catalog, mut scan: Scan, volume: Walkable<'_>) -> Result<Walked> {
-    let Walkable { number, pool, from, tail, closed, is_back } = volume;
+pub(super) fn walk(catalog: &mut Catalog, mut scan: Scan, volume: Unindexed<'_>) -> Result<Walked> {
+    let Unindexed { number, pool, from, tail, closed, is_back } = volume;
     let (opened, faults) = (None, Vec::new());
     let mut walk = Walk { number, tail, opened, closed, faults, chunks: 0, whole: from };
     let mut indexing = catalog.begin()?;

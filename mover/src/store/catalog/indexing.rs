@@ -14,8 +14,9 @@ use crate::store::change::Change;
 use crate::store::needed::{is_within, join};
 use crate::store::record::{ChunkPlace, Fault, FaultKind};
 
-/// Rows that a transaction gathers, at most, before whoever drives it should commit.
-const BLOCKS_MAX: usize = 256 << 10;
+/// Rows that a transaction gathers, at most, before whoever drives it should commit. Tests commit in
+/// the middle of their small volumes, too.
+const BLOCKS_MAX: usize = if cfg!(test) { 8 } else { 256 << 10 };
 /// Rows of blocks that are looked at and removed at a time.
 const SWEEP_COUNT: i64 = 10_000;
 
@@ -117,7 +118,6 @@ impl<'c> Indexing<'c> {
         )
     }
 
-    /// A volume is scanned from its beginning: what was said of it is no longer true.
     /// What is wrong with a volume is looked for anew. That it is missed stays: see `found`.
     pub(in crate::store) fn forget_damage(&self, volume: u32) -> Result<()> {
         let absence = params![volume, FaultKind::Cut as u8, FaultKind::Missing as u8];
@@ -138,6 +138,7 @@ impl<'c> Indexing<'c> {
         )
     }
 
+    /// A volume is scanned from its beginning: what was said of it is no longer true.
     pub(in crate::store) fn forget_faults(&self, volume: u32) -> Result<()> {
         self.execute("DELETE FROM faults WHERE volume = ?1", [volume])
     }

@@ -13,8 +13,8 @@
 //!
 //! Nothing here is part of the truth: a store is as readable without parity as with it. A set is
 //! there when all its files have their names, which they get when they are durable; a volume that
-//! a set names, that is not there and of which no mark says that it was taken out, is lost. Sets that
-//! know a lost volume, or more of one than is there, stay until it is back.
+//! a set names, that is not there and of which no mark says that it was taken out, is lost. Sets
+//! that know a lost volume, or more of one than is there, stay until it is back.
 
 // In suggested reading order.
 mod files;
@@ -23,6 +23,7 @@ mod vouch;
 mod make;
 mod heal;
 mod check;
+mod witness;
 
 pub use check::{ParityFault, ParityState};
 pub(super) use files::{Found, Lack, ParitySet, any_table, look, mark_removed, tidy};
@@ -30,6 +31,7 @@ pub(super) use heal::Healer;
 pub(super) use make::{damaged, make};
 pub(super) use plan::{Lying, Wanted, plan};
 pub(super) use vouch::Voucher;
+pub(super) use witness::Witness;
 
 /// Bytes of a column that are worked on at once, unless a shard is longer.
 const BATCH_LENGTH: usize = 256 << 10;

@@ -86,15 +86,10 @@ fn volumes_rotate_and_every_one_says_all_that_its_chunks_need() {
 #[test]
 fn a_chunk_larger_than_a_volume_gets_one_of_its_own() {
     let rig = Rig::new();
-    let mut writer = rig.writer().unwrap();
-    let header = session_header(&writer, 1);
-    let (component, bytes) = super::component();
-    writer.begin_session(&header, &[(component, &bytes[..])]).unwrap();
-    let archive = archive_header(header.session, 1, "large");
-    writer.begin_archive(&archive).unwrap();
+    let (mut writer, archive) = rig.begun("large");
     for number in 0..3 {
         let id = ChunkId { archive: archive.archive, stream: StreamNumber(0), number };
-        let (head, _, foot) = chunk(id, header.session, ContextPlace::Here(context()));
+        let (head, _, foot) = chunk(id, archive.session, ContextPlace::Here(context()));
         writer.append_chunk(&head, &[7; 2 * super::VOLUME_SIZE as usize], &foot).unwrap();
     }
     writer.commit().unwrap();
@@ -107,14 +102,9 @@ fn a_chunk_larger_than_a_volume_gets_one_of_its_own() {
 fn lookups_see_what_is_appended_and_reads_what_is_committed() {
     let mut rig = Rig::new();
     rig.config.window.bytes = 1 << 20;
-    let mut writer = rig.writer().unwrap();
-    let header = session_header(&writer, 1);
-    let (component, bytes) = super::component();
-    writer.begin_session(&header, &[(component, &bytes[..])]).unwrap();
-    let archive = archive_header(header.session, 1, "one");
-    writer.begin_archive(&archive).unwrap();
+    let (mut writer, archive) = rig.begun("one");
     let id = ChunkId { archive: archive.archive, stream: StreamNumber(0), number: 0 };
-    let (head, payload, foot) = chunk(id, header.session, ContextPlace::Here(context()));
+    let (head, payload, foot) = chunk(id, archive.session, ContextPlace::Here(context()));
     assert_eq!(writer.append_chunk(&head, &payload, &foot).unwrap(), 1);
     assert_eq!(writer.acknowledged().chunks, 0);
     let again = writer.append_chunk(&head, &payload, &foot).unwrap_err();
@@ -245,17 +235,12 @@ fn a_commit_of_nothing_touches_nothing() {
 #[test]
 fn what_was_committed_does_not_count_towards_the_next_commit() {
     let rig = Rig::new();
-    let mut writer = rig.writer().unwrap();
-    let header = session_header(&writer, 1);
-    let (component, bytes) = super::component();
-    writer.begin_session(&header, &[(component, &bytes[..])]).unwrap();
-    let archive = archive_header(header.session, 1, "one");
-    writer.begin_archive(&archive).unwrap();
+    let (mut writer, archive) = rig.begun("one");
     for number in 0..6 {
         writer.commit().unwrap();
         let before = writer.acknowledged();
         let id = ChunkId { archive: archive.archive, stream: StreamNumber(0), number };
-        let (head, payload, foot) = chunk(id, header.session, ContextPlace::Here(context()));
+        let (head, payload, foot) = chunk(id, archive.session, ContextPlace::Here(context()));
         writer.append_chunk(&head, &payload, &foot).unwrap();
         // Each is shorter than the window; a volume that ends is committed before its time.
         let has_ended = writer.acknowledged().bytes > before.bytes;

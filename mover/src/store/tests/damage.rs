@@ -5,6 +5,7 @@ use format::{ChunkId, FrameKind, Prefix};
 use super::{Log, Rig, check, group};
 use crate::ErrorKind;
 use crate::media::{FakeStorage, Payloads, Scan, Scanned, VolumeReader, volume_file};
+use crate::store::catalog::{Catalog, query};
 use crate::store::{Fault, FaultKind, Store};
 
 struct Place {
@@ -168,16 +169,23 @@ fn a_store_without_any_readable_label_is_refused() {
 fn a_newer_format_is_refused_as_such() {
     let rig = Rig::new();
     let mut bytes = rig.storage.bytes(&volume_file(1));
-    bytes[8] += 1;
-    // The prefix's own checksum has to agree: else it is damage, not the future.
-    let crc = crc_of(&bytes[..28]);
-    bytes[28..32].copy_from_slice(&crc.to_le_bytes());
+    bytes[..32].copy_from_slice(&later_frame(&rig));
     let storage = FakeStorage::new();
     let mut file = crate::media::Storage::create(&storage, &volume_file(1)).unwrap();
     file.write(&bytes).unwrap();
     let error = Store::open(&Rig::on(storage).config).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("use a newer mover"), "{error}");
+}
+
+/// How a frame of a later format begins.
+pub(super) fn later_frame(rig: &Rig) -> [u8; 32] {
+    let mut prefix: [u8; 32] = rig.storage.bytes(&volume_file(1))[..32].try_into().unwrap();
+    prefix[8] += 1;
+    // Its own checksum has to agree: else it is damage, not the future.
+    let crc = crc_of(&prefix[..28]);
+    prefix[28..].copy_from_slice(&crc.to_le_bytes());
+    prefix
 }
 
 /// CRC-32C, bit by bit.
@@ -413,6 +421,33 @@ fn a_volume_that_came_back_counts_as_missing_until_all_that_follows_from_it_is_d
         assert!(!store.faults().unwrap().iter().any(|fault| fault.kind.is_of_absence()));
     }
     assert!(ended > 2, "it ended {ended} times");
+}
+
+/// A walk commits now and then, and what it found up to there is found.
+#[test]
+fn a_walk_that_ends_early_has_told_of_the_damage_that_it_passed() {
+    let rig = Rig::new();
+    let log = rig.archive(1);
+    let (store, file) = (rig.store(), volume_file(2));
+    let places = log.appended.iter().map(|(chunk, _)| store.chunk_place(chunk).unwrap().unwrap());
+    let first = places.filter(|place| place.volume == 2).map(|place| place.offset).min().unwrap();
+    let (id, mut bytes) = (store.id(), rig.storage.bytes(&file));
+    drop(store);
+    rig.storage.lose(&file);
+    rig.store();
+    let at = usize::try_from(first).unwrap() + Prefix::LEN;
+    bytes[at] ^= 1;
+    rig.storage.replace(&file, [&bytes[..], &later_frame(&rig)].concat());
+    assert_eq!(rig.writer().map(drop).unwrap_err().kind(), ErrorKind::Unsupported);
+    let catalog = Catalog::open(&rig.config.catalog(), id, 1 << 20).unwrap().unwrap();
+    let faults = query::faults(&catalog.connection).unwrap();
+    let kinds: Vec<FaultKind> = faults.iter().map(|fault| fault.kind).collect();
+    assert!(kinds.contains(&FaultKind::Damaged), "{faults:?}");
+    assert!(kinds.iter().any(|kind| kind.is_of_absence()), "it is not all back: {faults:?}");
+    drop(catalog);
+    rig.storage.replace(&file, bytes);
+    let faults = rig.store().faults().unwrap();
+    assert_eq!(faults.iter().map(|fault| fault.kind).collect::<Vec<_>>(), [FaultKind::Damaged]);
 }
 
 /// What comes back in part is missed in part.

@@ -105,6 +105,17 @@ impl Rig {
         Store::open(&self.config).unwrap()
     }
 
+    /// A session and an archive of such a name are begun.
+    pub(crate) fn begun(&self, name: &str) -> (StoreWriter, ArchiveHeader) {
+        let mut writer = self.writer().unwrap();
+        let header = session_header(&writer, 1);
+        let (component, bytes) = component();
+        writer.begin_session(&header, &[(component, &bytes[..])]).unwrap();
+        let archive = archive_header(header.session, 1, name);
+        writer.begin_archive(&archive).unwrap();
+        (writer, archive)
+    }
+
     /// Writes the whole session.
     pub(crate) fn archive(&self, seed: u64) -> Log {
         let mut log = Log::default();

@@ -366,11 +366,8 @@ fn what_lies_behind_the_known_end_of_a_volume_on_disk_is_never_passed_over() {
     let rig = Rig::new();
     rig.archive(1);
     let file = rig.store().volumes().unwrap().pop().unwrap().file;
-    // A frame of a later format: no damage, and nothing to be cut off.
-    let mut later = rig.storage.bytes("00000001.volume")[..32].to_vec();
-    later[8] += 1;
-    let crc = super::damage::crc_of(&later[..28]);
-    later[28..].copy_from_slice(&crc.to_le_bytes());
+    // No damage, and nothing to be cut off.
+    let later = super::damage::later_frame(&rig);
     let before = rig.storage.bytes(&file).len();
     rig.storage.append(&file).unwrap().write(&later).unwrap();
     let error = rig.writer().map(drop).unwrap_err();

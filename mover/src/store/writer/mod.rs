@@ -20,6 +20,7 @@ use super::catalog::{Catalog, Connections, Place, query};
 use super::config::StoreConfig;
 use super::lock::{self, Attempt, Lock};
 use super::open::{Store, look_at};
+use super::parity::Witness;
 use super::record::Acknowledged;
 use super::recovery::open_catalog;
 use super::shelf::Shelf;
@@ -29,7 +30,6 @@ use crate::{Error, ErrorKind, Result};
 use begun::BegunSession;
 use lane::{HOME, Lane, PoolState};
 pub(super) use piece::label;
-use protect::Remembered;
 pub use protect::{Healed, Protected, Step};
 
 /// Writes to a store. Everything that a [`Store`] answers, it answers too.
@@ -74,14 +74,14 @@ impl StoreWriter {
         let lengths = shelf.lengths()?;
         let (id, label_faults) = volumes::identify(&shelf, &lengths)?;
         let mut catalog = open_catalog(config, &shelf, id, &lengths)?;
-        let remembered = Remembered::of(&shelf, id)?;
-        remembered.close_cut(&mut catalog, &shelf)?;
+        let witness = Witness::of(&shelf, id)?;
+        witness.close_cut(&mut catalog, &shelf)?;
         let rows = query::volumes(&catalog.connection)?;
         let off_line_count = shelf.off_line().len();
         let (lanes, pools) = lane::lanes(&shelf, &rows, &lengths);
         let last_file = lengths.keys().next_back().copied().unwrap_or(0);
         let last_row = rows.iter().map(|row| row.number).max().unwrap_or(0);
-        let next_number = last_file.max(last_row).max(remembered.last_number) + 1;
+        let next_number = last_file.max(last_row).max(witness.last_number) + 1;
         let groups = query::groups(&catalog.connection)?.iter().map(piece::group).collect();
         let connections = Connections::new(Place::File(config.catalog()), config.cache_size);
         Ok(StoreWriter {

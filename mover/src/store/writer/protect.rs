@@ -2,20 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use format::{ParityHeader, StoreId};
+use format::ParityHeader;
 use serde::Serialize;
 
 use super::StoreWriter;
 use crate::ambient::random_bytes;
 use crate::failpoint::{self, reach};
 use crate::media::{Storage, volume_file};
-use crate::store::catalog::{Catalog, query};
+use crate::store::catalog::query;
 use crate::store::parity::{
     Found, Healer, Lack, Lying, ParitySet, Voucher, Wanted, any_table, damaged, look, make,
     mark_removed, plan, tidy,
 };
 use crate::store::record::{Fault, FaultKind};
-use crate::store::shelf::Shelf;
 use crate::{Error, ErrorKind, Result};
 
 /// What was made.
@@ -173,9 +172,9 @@ impl StoreWriter {
         Ok(())
     }
 
-    /// Has parity give back the bytes of damaged volumes, and volumes that are lost or cut. A volume of
-    /// which anything was healed is put in its place whole; the writer has to be opened anew then,
-    /// and finds it as one that came back.
+    /// Has parity give back the bytes of damaged volumes, and volumes that are lost or cut. A volume
+    /// of which anything was healed is put in its place whole; the writer has to be opened anew
+    /// then, and finds it as one that came back.
     pub fn heal(&mut self, damaged: &BTreeSet<u32>, step: Step<'_>) -> Result<Healed> {
         self.commit()?;
         let mut done = Healed::default();
@@ -250,39 +249,4 @@ fn shorter(number: u32, lack: &Lack) -> Option<Error> {
     let (file, known) = (volume_file(number), lack.known);
     lack.length
         .map(|length| damaged(format!("{file} has {length} bytes, and parity knows {known}")))
-}
-
-/// What parity says of volumes when a store is opened to be written to.
-pub(super) struct Remembered {
-    /// The highest number of a volume: a new one with it would be taken for damage.
-    pub(super) last_number: u32,
-    /// Volumes that are shorter than they were, with the numbers of their bytes now and then.
-    cut: Vec<(u32, u64, u64)>,
-}
-
-impl Remembered {
-    pub(super) fn of(shelf: &Shelf, store: StoreId) -> Result<Remembered> {
-        let mut remembered = Remembered { last_number: 0, cut: Vec::new() };
-        for (_, pool) in shelf.on_disk() {
-            let found = look(&*pool.storage, store)?;
-            remembered.last_number = remembered.last_number.max(found.last_number());
-            for (number, lack) in found.lacking(&*pool.storage)? {
-                remembered.cut.extend(lack.length.map(|length| (number, length, lack.known)));
-            }
-        }
-        Ok(remembered)
-    }
-
-    /// Nothing is written behind the end of a volume that was cut, of which a catalog that was made
-    /// anew knows nothing: what comes there would be taken for damage, and healed.
-    pub(super) fn close_cut(&self, catalog: &mut Catalog, shelf: &Shelf) -> Result<()> {
-        let rows = query::volumes(&catalog.connection)?;
-        let indexing = catalog.begin()?;
-        for (number, length, known) in &self.cut {
-            if !rows.iter().any(|row| row.number == *number && row.closed) {
-                indexing.cut((*number, shelf.pool_name(*number)), Some(*length), *known)?;
-            }
-        }
-        indexing.commit()
-    }
 }

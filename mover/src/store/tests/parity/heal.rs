@@ -18,17 +18,12 @@ fn what_lies_far_behind_a_volume_is_lost_and_not_written() {
 fn long(lengths: &[usize]) -> Rig {
     let mut rig = Rig::new();
     rig.config.parity = Some(Parity { data: 2, parity: 1 });
-    let mut writer = rig.writer().unwrap();
-    let header = session_header(&writer, 1);
-    let (coder, bytes) = component();
-    writer.begin_session(&header, &[(coder, &bytes[..])]).unwrap();
-    let archive = archive_header(header.session, 1, "long");
-    writer.begin_archive(&archive).unwrap();
+    let (mut writer, archive) = rig.begun("long");
     for (number, length) in (0..).zip(lengths) {
         let stream = format::StreamNumber(0);
         let id = format::ChunkId { archive: archive.archive, stream, number };
         let place = format::ContextPlace::Here(context());
-        let (head, _, foot) = chunk(id, header.session, place);
+        let (head, _, foot) = chunk(id, archive.session, place);
         let payload: Vec<u8> = (0..*length).map(|it| (it % 251) as u8).collect();
         writer.append_chunk(&head, &payload, &foot).unwrap();
     }

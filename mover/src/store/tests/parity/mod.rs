@@ -12,10 +12,7 @@ use std::sync::Arc;
 
 use format::{ParityColumn, ParityHeader, ParityKind, ParityTable, Timestamp};
 
-use super::{
-    Log, Rig, VOLUME_SIZE, archive_header, check, chunk, component, context, session,
-    session_header,
-};
+use super::{Log, Rig, VOLUME_SIZE, check, chunk, context, session};
 use crate::ambient::SeededRandom;
 use crate::media::{
     AppendFile, FakeStorage, Parity, ReadFile, Storage, volume_file, volume_number,
