@@ -65,8 +65,8 @@ BUGS = [
     (
         "a new volume's name is not synced",
         "../media/writer.rs",
-        "        file.sync()?;\n        storage.sync()?;\n        Ok(VolumeWriter::new",
-        "        file.sync()?;\n        Ok(VolumeWriter::new",
+        "        file.sync()?;\n        storage.sync()?;\n        VolumeWriter::new",
+        "        file.sync()?;\n        VolumeWriter::new",
     ),
     (
         "a volume goes before what was moved off it is committed",
