@@ -87,13 +87,13 @@ def show_bounds(reports):
     stages = {name: busy for name, (busy, _, _) in stages_of(reports).items()}
     content = reports[0]["content_bytes"]
     ratio = content / reports[0]["stored_bytes"]
-    # The walk has a thread; the snoops have one, and cuts and identities another, window by window.
-    examine = max(stages["snoop"], stages["dedupe"] + stages["identify"])
-    head = max(stages["walk"], stages["read"], examine + stages["lookup"] + stages["pack"])
+    # A thread each, window by window; what packs gives identities too.
+    packing = stages["identify"] + stages["lookup"] + stages["pack"]
+    head = max(stages["walk"], stages["read"], stages["snoop"], stages["dedupe"], packing)
     encode, store, total = stages["encode"], stages["store"], sum(stages.values())
     speed = lambda milliseconds: content / milliseconds / 1e3  # noqa: E731: MB/s of content
     print(f"\none head: {speed(head):.0f} MB/s = {content / 1e6:.0f} MB in {head:.0f} ms")
-    print("  the most of walk, read, and max(snoop, dedupe + identify) + lookup + pack")
+    print("  the most of walk, read, snoop, dedupe, and identify + lookup + pack")
     print(f"one worker: {speed(encode):.0f} MB/s; the tail: {speed(store):.0f} MB/s; all on one processor: {speed(total):.0f} MB/s")
     print(f"stored: 1 byte for {ratio:.2f} of content\n")
     print(f"{'processors':<12}{'local MB/s':>12}  {'bound by':<12}" + "".join(f"{f'{gigabit} Gbit/s':>14}  {'bound by':<12}" for gigabit in GIGABITS))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crossbeam_channel::bounded;
 use format::{
     ArchiveFooter, ArchiveHeader, ArchiveId, Component, SessionFooter, SessionHeader, SessionId,
     SessionStatus, StreamNumber,
@@ -16,10 +17,11 @@ use super::budget;
 use super::cache::ChunkCache;
 use super::decode::Decoding;
 use super::examine::Examiner;
-use super::feed::{Comparison, Feed, Feedstock, WalkFrom, cancelled, windows};
+use super::feed::{Comparison, Feed, Feedstock, Filled, WalkFrom, cancelled, windows};
 use super::filters::FilterConfig;
 use super::head::{Head, HeadMeters, HeadParts};
 use super::journal::{Head as JournalHead, Job, JournalWriter, OpenEntry};
+use super::look::Looker;
 use super::previous::{Parent, RecordWriter, Search};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
@@ -457,8 +459,8 @@ impl Run<'_> {
         let router = Arc::clone(&self.config.router);
         let sealed = (0..self.config.routes.len()).map(|at| self.recipe.is_sealed(at)).collect();
         let routing = Routing::new(router, sealed);
-        let examiner = Examiner::new(inspectors, cutter, domain, &meters);
-        let parts = HeadParts { examiner, packer, routing };
+        let examiner = Examiner::new(inspectors, cutter, &meters);
+        let parts = HeadParts { packer, routing, domain };
         let (walk_meter, read_meter) = (Meter::new("walk"), Meter::new("read"));
         let HeadMeters { snoop, dedupe, identify, lookup, pack } = &meters;
         let head = [&walk_meter, &read_meter, snoop, dedupe, identify, lookup, pack];
@@ -483,7 +485,7 @@ impl Run<'_> {
             })?;
             let start = (beginning.first, beginning.index_arrived, beginning.resumed);
             let meters = (&meters, Arc::clone(&walk_meter), Arc::clone(&read_meter));
-            let fed = self.feed(headers, source, parent, parts, meters, start);
+            let fed = self.feed(headers, source, parent, (examiner, parts), meters, start);
             if fed.is_err() {
                 pools.close();
             }
@@ -534,7 +536,7 @@ impl Run<'_> {
         headers: &Headers,
         source: Source,
         parent: Option<Parent<'_>>,
-        mut parts: HeadParts<'h, StoreBlocks>,
+        (examiner, mut parts): (Examiner<'h>, HeadParts<StoreBlocks>),
         (meters, walk_meter, read_meter): (&'h HeadMeters, Arc<Meter>, Arc<Meter>),
         (first, index_arrived, mut resumed): (u64, u64, Option<Continued>),
     ) -> Result<Fed> {
@@ -554,7 +556,7 @@ impl Run<'_> {
         }
         let (observer, progress) = (self.watch.observer, self.watch.progress);
         let description = resumed.is_none().then(|| describe(&source));
-        let (filling, filled) = windows(parts.examiner.block_length_max(), Arc::clone(&read_meter));
+        let (filling, filled) = windows(examiner.block_length_max(), Arc::clone(&read_meter));
         let mut head = Head::new(parts, meters, observer, progress, description);
         let (mut from, mut number, mut link_entries) = (WalkFrom::Start, 0, Vec::new());
         if let Some(mut resumed) = resumed {
@@ -585,12 +587,18 @@ impl Run<'_> {
                 Feedstock::Stdin(Stdin::open(name.as_bytes(), headers.session.started, input)?)
             }
         };
-        let (packed, read) = std::thread::scope(|scope| {
+        let Filled { told, packed: back } = filled;
+        // One window waits between the two.
+        let (see, seen) = bounded(1);
+        let looker = Looker::new(examiner);
+        let (packed, looked, read) = std::thread::scope(|scope| {
             let reading = threads::start_in(scope, "mover-read", move || feed.run(stock))?;
-            Ok::<_, Error>((head.run(filled), reading.join()))
+            let looking = threads::start_in(scope, "mover-look", move || looker.run(told, see))?;
+            Ok::<_, Error>((head.run(seen, back), looking.join(), reading.join()))
         })?;
-        // The head's failure is the cause where both have one: the feed only sees a closed queue.
+        // Who comes last is the cause where several have one: the others only see a closed queue.
         packed?;
+        looked.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let (mut report, mut sink, needs, withheld, mut journal) = head.finish()?;
         let mut index = IndexWriter::new(headers.archive.archive, index_arrived);

@@ -1,16 +1,17 @@
 //! Examines a window before any of it is packed: what the snoops say of its entries, and which
 //! blocks it has. Neither answer waits for the other, so that each has a thread.
 
-use format::{BlockIdentity, Entry, Finding, Verdict};
+use std::sync::Arc;
+
+use format::{Finding, Verdict};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::head::HeadMeters;
 use super::routing::Answer;
 use super::unscanned::UNSCANNED;
-use crate::archive::{DEDUPE_LENGTH_MIN, Part, Window};
+use crate::archive::{Part, Window};
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::DomainSecret;
-use crate::pipeline::{Action, Cut, Cutter, Inspector};
+use crate::pipeline::{Action, Cut, Cutter, Inspector, Meter};
 
 /// Below this a second thread costs more than it saves.
 const TWO_THREADS_LENGTH_MIN: usize = 64 << 10;
@@ -18,19 +19,11 @@ const TWO_THREADS_LENGTH_MIN: usize = 64 << 10;
 /// Asks the snoops and the dedupe component.
 pub(super) struct Examiner<'a> {
     inspectors: Vec<Box<dyn Inspector>>,
-    cutting: Cutting,
+    cutter: Box<dyn Cutter>,
     /// Of one thread, which lives on: a new one for each window would wait its turn behind all that
     /// is ready to run. None where none can be had.
     beside: Option<ThreadPool>,
     meters: &'a HeadMeters,
-}
-
-/// Blocks of a window.
-struct Cutting {
-    cutter: Box<dyn Cutter>,
-    domain: DomainSecret,
-    cuts: Vec<Cut>,
-    identities: Vec<Option<BlockIdentity>>,
 }
 
 /// What the snoops say of a window.
@@ -45,43 +38,42 @@ impl<'a> Examiner<'a> {
     pub(super) fn new(
         inspectors: Vec<Box<dyn Inspector>>,
         cutter: Box<dyn Cutter>,
-        domain: DomainSecret,
         meters: &'a HeadMeters,
     ) -> Examiner<'a> {
-        let cutting = Cutting { cutter, domain, cuts: Vec::new(), identities: Vec::new() };
         let pool = ThreadPoolBuilder::new().num_threads(1);
         let beside = pool.thread_name(|_| "mover-cut".to_owned()).build().ok();
-        Examiner { inspectors, cutting, beside, meters }
+        Examiner { inspectors, cutter, beside, meters }
     }
 
     /// No block is longer.
     pub(super) fn block_length_max(&self) -> usize {
-        self.cutting.cutter.block_length_max()
+        self.cutter.block_length_max()
     }
 
-    /// The blocks of the window that was examined last, and their identities where they are worth
-    /// one. Bytes at the window's end may belong to none of them.
-    pub(super) fn blocks(&self) -> impl ExactSizeIterator<Item = (&Cut, &Option<BlockIdentity>)> {
-        self.cutting.cuts.iter().zip(&self.cutting.identities)
+    /// What counts the time that examining waits for others.
+    pub(super) fn waiting(&self) -> Arc<Meter> {
+        Arc::clone(&self.meters.snoop)
     }
 
-    /// Examines a window; `open` is the entry that was begun before it.
-    pub(super) fn examine(&mut self, window: &Window, open: Option<&Entry>) -> Result<Inspected> {
-        let Examiner { inspectors, cutting, beside, meters } = self;
+    /// Examines a window, and gives its blocks; bytes at its end may belong to none of them. `open`
+    /// is the path of the entry that was begun before it.
+    pub(super) fn examine(
+        &mut self,
+        window: &Window,
+        open: Option<&[u8]>,
+    ) -> Result<(Inspected, Vec<Cut>)> {
+        let Examiner { inspectors, cutter, beside, meters } = self;
         let is_long = window.filled().len() >= TWO_THREADS_LENGTH_MIN;
         let Some(beside) = beside.as_ref().filter(|_| is_long) else {
             let inspected = inspect(inspectors, window, open, meters)?;
-            cutting.cut(window, open, meters)?;
-            return Ok(inspected);
+            return Ok((inspected, cut(&mut **cutter, window, open, meters)?));
         };
-        let mut cut = Ok(());
+        let mut cuts = Ok(Vec::new());
         let inspected = beside.in_place_scope(|scope| {
-            scope.spawn(|_| cut = cutting.cut(window, open, meters));
+            scope.spawn(|_| cuts = cut(&mut **cutter, window, open, meters));
             inspect(inspectors, window, open, meters)
         });
-        let inspected = inspected?;
-        cut?;
-        Ok(inspected)
+        Ok((inspected?, cuts?))
     }
 
     /// Shows the snoops bytes that are in chunks already, and that they have not seen.
@@ -102,7 +94,7 @@ impl<'a> Examiner<'a> {
 fn inspect(
     inspectors: &mut [Box<dyn Inspector>],
     window: &Window,
-    open: Option<&Entry>,
+    open: Option<&[u8]>,
     meters: &HeadMeters,
 ) -> Result<Inspected> {
     let (ends, fresh) = (window.entry_ends(), window.unseen());
@@ -130,41 +122,31 @@ fn inspect(
     Ok(Inspected { answers, unscanned })
 }
 
-impl Cutting {
-    fn cut(&mut self, window: &Window, open: Option<&Entry>, meters: &HeadMeters) -> Result<()> {
-        let Cutting { cutter, domain, cuts, identities } = self;
-        cuts.clear();
-        identities.clear();
-        let mut rest = window.filled();
-        if rest.is_empty() {
-            return Ok(());
-        }
+fn cut(
+    cutter: &mut dyn Cutter,
+    window: &Window,
+    open: Option<&[u8]>,
+    meters: &HeadMeters,
+) -> Result<Vec<Cut>> {
+    let (bytes, mut cuts) = (window.filled(), Vec::new());
+    if !bytes.is_empty() {
+        meters.dedupe.moved(bytes.len(), 0);
         let ends = window.cut_ends();
-        meters.dedupe.moved(rest.len(), 0);
-        let cut = meters.dedupe.busy(|| cutter.cut(rest, &ends, cuts));
+        let cut = meters.dedupe.busy(|| cutter.cut(bytes, &ends, &mut cuts));
         cut.map_err(|cause| during(cause, "cutting", window, open))?;
-        meters.identify.busy(|| {
-            for cut in cuts.iter() {
-                let (block, behind) =
-                    rest.split_at_checked(cut.length as usize).ok_or_else(wrong_cuts)?;
-                rest = behind;
-                let wanted = block.len() >= DEDUPE_LENGTH_MIN;
-                identities.push(wanted.then(|| domain.identity(block)));
-            }
-            Ok(())
-        })
     }
+    Ok(cuts)
 }
 
 /// Says whose content a component failed at: the window's first entry, and how many others.
-fn during(cause: Error, doing: &str, window: &Window, open: Option<&Entry>) -> Error {
+fn during(cause: Error, doing: &str, window: &Window, open: Option<&[u8]>) -> Error {
     let begun = window.parts.iter().filter_map(|part| match part {
-        Part::Begin { entry, .. } => Some(&**entry),
+        Part::Begin { entry, .. } => Some(&*entry.path),
         _ => None,
     });
     let mut entries = open.into_iter().chain(begun);
     let Some(first) = entries.next() else { return cause };
-    let first = String::from_utf8_lossy(&first.path);
+    let first = String::from_utf8_lossy(first);
     match entries.count() {
         0 => cause.during(format!("{doing} {first}")),
         others => cause.during(format!("{doing} {first} and {others} more")),

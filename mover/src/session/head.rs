@@ -1,31 +1,33 @@
-//! The head of the pipeline: entries in, windows inspected and cut, blocks identified and packed.
+//! The head of the pipeline: windows that were looked at in, blocks identified and packed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crossbeam_channel::{Receiver, Sender};
 use format::{
     BlockIdentity, Entry, EntryEnd, EntryKind, Extent, Finding, IndexEntry, Options, Verdict,
 };
 
-use super::examine::{Examiner, Inspected, wrong_cuts};
-use super::feed::{Filled, Told};
+use super::examine::{Inspected, wrong_cuts};
 use super::journal::{Counts, JournalReader, OpenEntry, Snoops};
+use super::look::{Looked, Seen};
 use super::progress::{Observer, Progress};
 use super::report::ArchiveReport;
 use super::routing::{Answer, Routing};
 use super::sink::StretchSink;
-use crate::archive::{KnownBlocks, Needs, Packer, Part, Piece, Window};
+use crate::archive::{DEDUPE_LENGTH_MIN, KnownBlocks, Needs, Packer, Part, Piece, Window};
 use crate::error::{Error, Result};
-use crate::pipeline::Meter;
+use crate::key::DomainSecret;
+use crate::pipeline::{Cut, Meter};
 
 /// What the head works with.
-pub(super) struct HeadParts<'a, K> {
-    pub(super) examiner: Examiner<'a>,
+pub(super) struct HeadParts<K> {
     pub(super) packer: Packer<StretchSink, K>,
     pub(super) routing: Routing,
+    pub(super) domain: DomainSecret,
 }
 
-/// Times of the head's own stages.
+/// Times of the head's own stages, and of those in front of it.
 pub(super) struct HeadMeters {
     pub(super) snoop: Arc<Meter>,
     pub(super) dedupe: Arc<Meter>,
@@ -65,22 +67,14 @@ const RESTARTED: &str = "restarted";
 /// The entry that is being packed: its number, itself, and which filters it went through.
 type BegunEntry = (u64, Box<Entry>, Options);
 
-/// Bytes at the end of a window that belong to none of its blocks, and go before the next one.
-#[derive(Default)]
-struct Uncut {
-    bytes: Vec<u8>,
-    /// Of the first of them in the open entry.
-    offset: u64,
-}
+/// A block of a window, and its identity if it is worth one.
+type Block = (Cut, Option<BlockIdentity>);
 
 pub(super) struct Head<'a, K> {
-    parts: HeadParts<'a, K>,
+    parts: HeadParts<K>,
     meters: &'a HeadMeters,
     observer: &'a dyn Observer,
     progress: &'a Progress,
-    uncut: Uncut,
-    /// Bytes of the next window that the snoops have seen in an earlier session.
-    seen_ahead: usize,
     open: Option<BegunEntry>,
     links: HashMap<u64, Linked>,
     /// What is said of the archive itself, until it is written.
@@ -92,7 +86,7 @@ pub(super) struct Head<'a, K> {
 
 impl<'a, K: KnownBlocks> Head<'a, K> {
     pub(super) fn new(
-        parts: HeadParts<'a, K>,
+        parts: HeadParts<K>,
         meters: &'a HeadMeters,
         observer: &'a dyn Observer,
         progress: &'a Progress,
@@ -103,8 +97,6 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             meters,
             observer,
             progress,
-            uncut: Uncut::default(),
-            seen_ahead: 0,
             open: None,
             links: HashMap::new(),
             description,
@@ -113,23 +105,20 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         }
     }
 
-    /// Works on all that the feed tells.
-    pub(super) fn run(&mut self, filled: Filled) -> Result<()> {
-        let meter = Arc::clone(&self.meters.snoop);
-        while let Ok(told) = meter.wait(|| filled.told.recv()) {
-            match told {
-                Told::Window(mut window) => {
-                    self.work(&mut window)?;
+    /// Works on all that is seen; windows go back to the feed when they are packed.
+    pub(super) fn run(&mut self, seen: Receiver<Seen>, packed: Sender<Window>) -> Result<()> {
+        let meter = Arc::clone(&self.meters.pack);
+        while let Ok(seen) = meter.wait(|| seen.recv()) {
+            match seen {
+                Seen::Window(looked) => {
+                    let mut window = self.work(looked)?;
                     window.clear();
                     // A feed that is at its end takes none back.
-                    let _ = filled.packed.send(window);
+                    let _ = packed.send(window);
                 }
-                Told::CatchUp(bytes) => {
-                    self.report.bytes_read += bytes.len() as u64;
-                    self.parts.examiner.catch_up(&bytes)?;
-                }
-                Told::Resumed(open, first) => self.resume_entry(*open, &first),
-                Told::Restarted(path, why) => self.restart_entry(path, why),
+                Seen::CaughtUp(length) => self.report.bytes_read += length as u64,
+                Seen::Resumed(open, first) => self.resume_entry(*open, &first),
+                Seen::Restarted(path, why) => self.restart_entry(path, why),
             }
         }
         Ok(())
@@ -150,12 +139,9 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
     }
 
     /// Goes on in the middle of an entry, whose first bytes are `first`. What comes next begins
-    /// where the packer stands; of that, what the snoops have seen is not shown to them again.
+    /// where the packer stands.
     fn resume_entry(&mut self, open: OpenEntry, first: &[u8]) {
-        let OpenEntry { number, entry, offset, snoops, .. } = open;
-        // Less than a block, which the last window had left uncut.
-        let ahead = snoops.seen.saturating_sub(offset);
-        self.seen_ahead = usize::try_from(ahead).expect("shorter than a block");
+        let OpenEntry { number, entry, .. } = open;
         self.parts.routing.resume(&entry, first);
         self.open = Some((number, Box::new(entry), Options::default()));
     }
@@ -205,48 +191,53 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
 
     /// Keeps the snoops' states where a window ends inside an entry: a checkpoint in the next one
     /// goes back to here.
-    fn save_snoops(&mut self, seen: u64) -> Result<()> {
-        let journal = &mut self.parts.packer.sink_mut().journal;
-        let Some((number, ..)) = &self.open else {
-            journal.snoops = None;
-            return Ok(());
-        };
-        let states = self.parts.examiner.save()?;
-        self.parts.packer.sink_mut().journal.snoops = Some((*number, Snoops { seen, states }));
-        Ok(())
+    fn save_snoops(&mut self, seen: u64, states: Option<Vec<Vec<u8>>>) {
+        let open = self.open.as_ref().zip(states);
+        let snoops = open.map(|((number, ..), states)| (*number, Snoops { seen, states }));
+        self.parts.packer.sink_mut().journal.snoops = snoops;
     }
 
-    fn work(&mut self, window: &mut Window) -> Result<()> {
-        self.report.bytes_read += window.filled().len() as u64;
-        match std::mem::take(&mut self.seen_ahead) {
-            0 => window.prepend(&self.uncut.bytes, self.uncut.offset),
-            ahead => window.mark_seen(ahead),
-        }
-        let open = self.open.as_ref().map(|(_, entry, _)| &**entry);
-        let Inspected { answers, unscanned } = self.parts.examiner.examine(window, open)?;
+    fn work(&mut self, looked: Looked) -> Result<Window> {
+        let Looked { mut window, cuts, inspected, states, read_length } = looked;
+        let Inspected { answers, unscanned } = inspected;
+        self.report.bytes_read += read_length as u64;
         self.report.unscanned += unscanned;
-        let routes = self.parts.routing.window(window, &answers);
-        let asked = self.asked(window, &routes);
+        let blocks = self.identify(window.filled(), cuts)?;
+        let routes = self.parts.routing.window(&window, &answers);
+        let asked = self.asked(&window, &routes, &blocks);
         if !asked.is_empty() {
             self.meters.lookup.busy(|| self.parts.packer.expect(&asked))?;
         }
         self.tell_journal();
         let parts = std::mem::take(&mut window.parts);
         let meter = Arc::clone(&self.meters.pack);
-        let bytes = window.filled();
-        let (rest, offset, seen) =
-            meter.busy_between_waits(|| self.pack(parts, &routes, bytes, answers))?;
-        self.save_snoops(seen)?;
-        self.uncut.bytes.clear();
-        self.uncut.bytes.extend_from_slice(&bytes[bytes.len() - rest..]);
-        self.uncut.offset = offset;
-        Ok(())
+        let content = (window.filled(), &blocks[..]);
+        let seen = meter.busy_between_waits(|| self.pack(parts, &routes, content, answers))?;
+        self.save_snoops(seen, states);
+        Ok(window)
+    }
+
+    fn identify(&self, mut rest: &[u8], cuts: Vec<Cut>) -> Result<Vec<Block>> {
+        let domain = &self.parts.domain;
+        let identify = |cut: Cut| {
+            let (block, behind) =
+                rest.split_at_checked(cut.length as usize).ok_or_else(wrong_cuts)?;
+            rest = behind;
+            let wanted = block.len() >= DEDUPE_LENGTH_MIN;
+            Ok((cut, wanted.then(|| domain.identity(block))))
+        };
+        self.meters.identify.busy(|| cuts.into_iter().map(identify).collect())
     }
 
     /// The window's blocks that are worth a question, each with the domain of its route.
-    fn asked(&self, window: &Window, routes: &[Option<u16>]) -> Vec<(BlockIdentity, u16)> {
+    fn asked(
+        &self,
+        window: &Window,
+        routes: &[Option<u16>],
+        blocks: &[Block],
+    ) -> Vec<(BlockIdentity, u16)> {
         let mut asked = Vec::new();
-        let mut blocks = self.parts.examiner.blocks();
+        let mut blocks = blocks.iter();
         for (part, route) in window.parts.iter().zip(routes) {
             let Part::Data(piece) = part else { continue };
             let domain = self.parts.packer.domain_of(route.unwrap_or(0));
@@ -260,19 +251,18 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         asked
     }
 
-    /// Packs the window's parts; gives how many bytes at its end were left uncut, the offset of
-    /// the first of them in the open entry, and how far in it the snoops have seen.
+    /// Packs the window's parts, all that is cut of them; gives how far in the open entry the snoops
+    /// have seen.
     fn pack(
         &mut self,
         parts: Vec<Part>,
         routes: &[Option<u16>],
-        bytes: &[u8],
+        (bytes, mut blocks): (&[u8], &[Block]),
         answers: Vec<Answer>,
-    ) -> Result<(usize, u64, u64)> {
-        let mut blocks = 0;
+    ) -> Result<u64> {
         let mut answers = answers.into_iter();
         let mut rest = bytes;
-        let (mut left_at, mut seen) = (0, 0);
+        let mut seen = 0;
         self.describe(routes)?;
         let mut parts = parts.into_iter().zip(routes);
         while let Some((part, route)) = parts.next() {
@@ -290,12 +280,9 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
                     let (piece_bytes, behind) = rest.split_at(piece.length);
                     seen = piece.offset + piece.length as u64;
                     let packed = self.pack_piece(piece, piece_bytes, &mut blocks)?;
-                    if packed < piece.length {
-                        left_at = piece.offset + packed as u64;
-                        if !behind.is_empty() || parts.next().is_some() {
-                            return Err(wrong_cuts());
-                        }
-                        return Ok((piece.length - packed, left_at, seen));
+                    // What is left of it comes again, in front of the next window.
+                    if packed < piece.length && (!behind.is_empty() || parts.next().is_some()) {
+                        return Err(wrong_cuts());
                     }
                     rest = behind;
                 }
@@ -312,7 +299,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
                 Part::Fault { path, error, is_unread } => self.fault(&path, &error, is_unread),
             }
         }
-        Ok((rest.len(), left_at, seen))
+        Ok(seen)
     }
 
     /// Whether a part that may go any way may not go the one that is open.
@@ -338,19 +325,17 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         self.parts.packer.describe(&description)
     }
 
-    /// Packs the blocks of a piece from the one numbered `next` on.
-    fn pack_piece(&mut self, piece: Piece, bytes: &[u8], next: &mut usize) -> Result<usize> {
-        let HeadParts { examiner, packer, .. } = &mut self.parts;
+    /// Packs the first of `blocks`, those of a piece, and takes them away.
+    fn pack_piece(&mut self, piece: Piece, bytes: &[u8], blocks: &mut &[Block]) -> Result<usize> {
         let mut packed = 0;
-        for (cut, identity) in examiner.blocks().skip(*next) {
-            if packed == bytes.len() {
-                break;
-            }
+        while packed < bytes.len()
+            && let Some(((cut, identity), behind)) = blocks.split_first()
+        {
             let length = cut.length as usize;
             let block = bytes.get(packed..packed + length).ok_or_else(wrong_cuts)?;
-            packer.data(piece.offset + packed as u64, block, cut.crc, *identity)?;
+            self.parts.packer.data(piece.offset + packed as u64, block, cut.crc, *identity)?;
             packed += length;
-            *next += 1;
+            *blocks = behind;
         }
         Ok(packed)
     }

@@ -14,6 +14,7 @@ mod contents;
 mod copy;
 mod decode;
 mod examine;
+mod look;
 mod explain;
 mod extract;
 mod feed;

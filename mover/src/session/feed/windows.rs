@@ -1,5 +1,5 @@
-//! Windows on their way from the feed to the head, and back when they are packed: the feed fills
-//! one while the head works on another.
+//! Windows on their way from the feed by the looker to the head, and back when they are packed: the
+//! feed fills one while the others work on those before.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Meter;
 use crate::session::journal::OpenEntry;
 
-/// One being filled, one that waits, one being worked on.
-const WINDOW_COUNT: usize = 3;
+/// One being filled, one that waits, one being looked at, one that waits again, one being packed.
+const WINDOW_COUNT: usize = 5;
 /// Bytes of a window that are inspected and cut in one call, besides what the last left over.
 const WINDOW_LENGTH: usize = 1 << 20;
 
@@ -36,7 +36,7 @@ pub(in crate::session) struct Filling {
     meter: Arc<Meter>,
 }
 
-/// The head's end.
+/// The other ends: the looker's, and the head's.
 pub(in crate::session) struct Filled {
     pub(in crate::session) told: Receiver<Told>,
     pub(in crate::session) packed: Sender<Window>,
