@@ -13,7 +13,7 @@ use crate::pipeline::Cut;
 /// A window that can be packed.
 pub(super) struct Looked {
     pub(super) window: Window,
-    /// Bytes of it that were read for it.
+    /// Bytes that were read for it: all but what the window before left uncut.
     pub(super) read_length: usize,
     /// Its blocks. Bytes at its end may belong to none of them: the next window begins with those.
     pub(super) cuts: Vec<Cut>,
@@ -85,12 +85,13 @@ impl<'a> Looker<'a> {
         }
         let (inspected, cuts) = self.examiner.examine(&window, self.open.as_deref())?;
         self.keep_uncut(&window, &cuts)?;
-        for part in &window.parts {
-            match part {
-                Part::Begin { entry, .. } => self.open = Some(entry.path.clone()),
-                Part::End { .. } => self.open = None,
-                _ => {}
-            }
+        let turn = window.parts.iter().rev().find_map(|part| match part {
+            Part::Begin { entry, .. } => Some(Some(entry.path.clone())),
+            Part::End { .. } => Some(None),
+            _ => None,
+        });
+        if let Some(open) = turn {
+            self.open = open;
         }
         let states = self.open.is_some().then(|| self.examiner.save()).transpose()?;
         Ok(Looked { window, read_length, cuts, inspected, states })
