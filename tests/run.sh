@@ -81,8 +81,9 @@ target/tools/bin/mdbook build docs/book --dest-dir "$PWD/target/book"
 say "every command of it"
 tests/book.sh target/release/mover
 
-say "fuzzing what needs no engine"
-fuzz/run.sh 30 format
+say "fuzzing what needs no engine, and whether the other targets compile"
+fuzz/run.sh 60 format
+cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --bins --target-dir target/fuzz/check
 
 say "licences and sources of the dependencies"
 if [ ! -x target/tools/bin/cargo-deny ]; then

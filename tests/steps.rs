@@ -40,11 +40,12 @@ const TO_POOL: &str = "[[rules]]\nname = \"all\"\nstages = []\npools = [\"pool\"
 const DISK: &str = "[pools.pool]\nkind = \"disk\"\npath = \"pool\"\nvolume-size = \"1M\"\n\
                     parity = \"1+1\"\n";
 
-fn tapes() -> String {
+/// Tapes of such a capacity; short ones come to their end in some archives.
+fn tapes(capacity: &str) -> String {
     let cartridges: Vec<String> = (1..=60).map(|number| format!("\"T{number:02}\"")).collect();
     format!(
         "[pools.pool]\nkind = \"tape\"\nfolder = \"tapes\"\ncartridges = [{}]\n\
-         capacity = \"20M\"\nrecord-size = \"64K\"\n",
+         capacity = \"{capacity}\"\nrecord-size = \"64K\"\n",
         cartridges.join(", ")
     )
 }
@@ -149,7 +150,7 @@ fn an_archive_to_a_disk_is_stopped_at_every_step_and_gone_on_with() {
 
 #[test]
 fn an_archive_to_tapes_is_stopped_at_every_step_and_gone_on_with() {
-    let mut scene = Scene::new(&tapes());
+    let mut scene = Scene::new(&tapes("20M"));
     // Each archive comes to the end of a cartridge.
     scene.length = 2_500_000;
     scene.stop_archives(&OF_TAPE);
@@ -254,7 +255,7 @@ fn a_healing_is_stopped_at_every_step_and_done_again() {
 /// The system may have no thread left, first or last: that is an error and not an endless wait.
 #[test]
 fn a_thread_that_does_not_start_is_an_error_and_nothing_is_lost() {
-    for (pool, archive_threads) in [(DISK.to_owned(), 5), (tapes(), 6)] {
+    for (pool, archive_threads) in [(DISK.to_owned(), 5), (tapes("400M"), 6)] {
         let mut scene = Scene::new(&pool);
         let into = scene.machine.path("into");
         let restore = args!["restore", scene.store, "latest", "--into", into, "--overwrite"];

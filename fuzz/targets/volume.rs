@@ -67,7 +67,9 @@ fn scan(storage: &FakeStorage, number: u32) {
                     assert_eq!(offset, at);
                     at += frame.prefix.frame_length();
                 }
-                Ok(Some(Scanned::Damage { offset, length } | Scanned::Torn { offset, length })) => {
+                Ok(Some(
+                    Scanned::Damage { offset, length, .. } | Scanned::Torn { offset, length, .. },
+                )) => {
                     assert_eq!(offset, at);
                     assert!(length > 0);
                     at += length;

@@ -114,3 +114,165 @@ impl<'a> Looker<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use crossbeam_channel::bounded;
+    use format::{Entry, EntryKind, Options};
+
+    use super::*;
+    use crate::pipeline::{Cutter, Inspector, Verdict};
+    use crate::session::head::HeadMeters;
+    use crate::session::journal::Snoops;
+
+    /// Cuts blocks of so many bytes, shorter ones where an entry ends, and leaves what is shorter.
+    struct Even(usize);
+
+    impl Cutter for Even {
+        fn block_length_max(&self) -> usize {
+            self.0
+        }
+
+        fn cut(&mut self, window: &[u8], ends: &[u32], cuts: &mut Vec<Cut>) -> Result<()> {
+            let mut begin = 0;
+            let ends = ends.iter().map(|end| (*end as usize, true)).chain([(window.len(), false)]);
+            for (end, is_known) in ends {
+                let blocks = window[begin..end].chunks(self.0);
+                let kept = blocks.filter(|it| it.len() == self.0 || is_known);
+                cuts.extend(kept.map(|it| Cut { length: it.len() as u32, crc: 0 }));
+                begin = end;
+            }
+            Ok(())
+        }
+    }
+
+    /// Keeps what it was shown; its state is how much that is.
+    #[derive(Clone, Default)]
+    struct Witness(Arc<Mutex<Vec<u8>>>);
+
+    impl Inspector for Witness {
+        fn name(&self) -> &str {
+            "witness"
+        }
+
+        fn inspect(&mut self, window: &[u8], ends: &[u32]) -> Result<Vec<Verdict>> {
+            self.0.lock().unwrap().extend_from_slice(window);
+            Ok(vec![Verdict::default(); ends.len()])
+        }
+
+        fn save(&mut self) -> Result<Vec<u8>> {
+            Ok(vec![u8::try_from(self.0.lock().unwrap().len()).unwrap()])
+        }
+    }
+
+    fn meters() -> HeadMeters {
+        let new = crate::pipeline::Meter::new;
+        HeadMeters {
+            snoop: new("snoop"),
+            dedupe: new("dedupe"),
+            identify: new("identify"),
+            lookup: new("lookup"),
+            pack: new("pack"),
+        }
+    }
+
+    fn begin() -> Part {
+        let entry = Box::new(Entry::new("file", EntryKind::File));
+        Part::Begin { number: 1, entry, options: Options::default() }
+    }
+
+    fn end() -> Part {
+        Part::End { size: 0, faulty: false }
+    }
+
+    /// A window of parts, of which data is at an offset.
+    fn window(parts: Vec<std::result::Result<Part, (u64, &[u8])>>) -> Window {
+        let mut window = Window::new(8, 64);
+        for part in parts {
+            match part {
+                Ok(part) => window.parts.push(part),
+                Err((offset, bytes)) => {
+                    window.read_with(|room| {
+                        room[..bytes.len()].copy_from_slice(bytes);
+                        (bytes.len(), ())
+                    });
+                    window.mark_data(offset, bytes.len());
+                }
+            }
+        }
+        window
+    }
+
+    fn lengths(looked: &Looked) -> Vec<u32> {
+        looked.cuts.iter().map(|cut| cut.length).collect()
+    }
+
+    #[test]
+    fn what_is_left_uncut_begins_the_next_window_and_is_shown_once() {
+        let (meters, witness) = (meters(), Witness::default());
+        let examiner = Examiner::new(vec![Box::new(witness.clone())], Box::new(Even(4)), &meters);
+        let mut looker = Looker::new(examiner);
+        let looked = looker.look(window(vec![Ok(begin()), Err((0, b"abcdef"))])).unwrap();
+        assert_eq!((lengths(&looked), looked.read_length), (vec![4], 6));
+        assert_eq!(looked.states, Some(vec![vec![6]]), "it ends inside an entry");
+        let next = window(vec![Err((6, b"ghi")), Ok(end()), Ok(begin()), Ok(end())]);
+        let looked = looker.look(next).unwrap();
+        assert_eq!(looked.window.filled(), b"efghi");
+        let Part::Data(piece) = looked.window.parts[0] else { panic!("{:?}", looked.window) };
+        assert_eq!((piece.offset, piece.length), (4, 5));
+        assert_eq!((lengths(&looked), looked.read_length), (vec![4, 1], 3));
+        assert_eq!((looked.states, looked.inspected.answers.len()), (None, 2));
+        assert_eq!(*witness.0.lock().unwrap(), b"abcdefghi");
+    }
+
+    #[test]
+    fn what_an_earlier_session_showed_is_not_shown_again() {
+        let (meters, witness) = (meters(), Witness::default());
+        let examiner = Examiner::new(vec![Box::new(witness.clone())], Box::new(Even(4)), &meters);
+        let ((feed, told), (see, seen)) = (bounded(2), bounded(2));
+        let open = OpenEntry {
+            number: 1,
+            entry: Entry::new("file", EntryKind::File),
+            next_block: 1,
+            offset: 4,
+            extents: Vec::new(),
+            written: Vec::new(),
+            snoops: Snoops { seen: 6, states: Vec::new() },
+        };
+        feed.send(Told::Resumed(Box::new(open), b"abcd".to_vec())).unwrap();
+        feed.send(Told::Window(window(vec![Err((4, b"efgh"))]))).unwrap();
+        drop(feed);
+        Looker::new(examiner).run(told, see).unwrap();
+        assert!(matches!(seen.recv(), Ok(Seen::Resumed(..))));
+        let Ok(Seen::Window(looked)) = seen.recv() else { panic!("a window follows") };
+        assert_eq!((lengths(&looked), looked.read_length), (vec![4], 4));
+        assert_eq!(looked.states, Some(vec![vec![2]]));
+        assert_eq!(*witness.0.lock().unwrap(), b"gh");
+    }
+
+    #[test]
+    fn cuts_that_leave_more_than_the_last_entry_or_take_more_than_there_is_are_refused() {
+        struct Wrong(Vec<u32>);
+
+        impl Cutter for Wrong {
+            fn block_length_max(&self) -> usize {
+                4
+            }
+
+            fn cut(&mut self, _: &[u8], _: &[u32], cuts: &mut Vec<Cut>) -> Result<()> {
+                cuts.extend(self.0.iter().map(|length| Cut { length: *length, crc: 0 }));
+                Ok(())
+            }
+        }
+
+        for cuts in [vec![], vec![1], vec![4, 4]] {
+            let meters = meters();
+            let examiner = Examiner::new(Vec::new(), Box::new(Wrong(cuts)), &meters);
+            let two = [Ok(begin()), Err((0, &b"abc"[..])), Ok(end()), Ok(begin()), Err((0, b"d"))];
+            let refused = Looker::new(examiner).look(window(two.into())).map(drop).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Plugin, "{refused}");
+        }
+    }
+}
