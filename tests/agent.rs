@@ -1,6 +1,7 @@
 //! The server calls the agent: it has a source archived, and restored, on connections that it lends.
 
 use crate::kit::server::{Server, fingerprint};
+use crate::kit::step::{Stop, run_until};
 use crate::kit::{Machine, args, assert_same, tree};
 
 /// An agent with one source, which a machine may do something with.
@@ -67,6 +68,42 @@ fn an_agent_does_for_nobody_what_its_policy_does_not_say() {
     // An agent that offers no store offers none to the one who may have it archived either.
     let main = url.replace("home", "main");
     caller.fails(2, &["may use"], args!["list", main]);
+}
+
+/// On either side the system may have no thread left; what was begun is gone on with.
+#[test]
+fn a_thread_that_does_not_start_on_either_side_is_an_error_or_done_without() {
+    let caller = Machine::without_keys();
+    let store = caller.path("store");
+    caller.ok(args!["init", store, "--no-encryption"]);
+    let (mut agent, url) = agent(&caller, "\"archive\"", "");
+    let source = agent.machine.path("source-folder/home");
+    let archive = args!["archive", "--from", url, "--to", store, "--retry-for", "5s"];
+    let mut failed = 0;
+    for passed in 0..16 {
+        tree::random_file(&source.join("file"), u64::from(passed), 500_000);
+        let way = (Stop::Error, "thread-started", passed);
+        failed += u32::from(run_until(&caller, way, archive.clone()).is_some());
+        caller.ok(archive.clone());
+    }
+    assert!(failed >= 7, "only {failed} of the caller's threads are needed");
+    let mut failed = 0;
+    // The agent's first thread is its own, to listen with.
+    for passed in 1..16 {
+        tree::random_file(&source.join("file"), 20 + passed, 500_000);
+        agent.stop();
+        agent.start_with(&[("FAILPOINTS", &format!("thread-started={passed}*off->1*return"))]);
+        let done = caller.run(archive.clone());
+        if done.code != 0 {
+            assert_eq!(done.code, 2, "{passed}: {done:?}");
+            done.assert_says(&["fail point thread-started"]);
+            failed += 1;
+        }
+        caller.ok(archive.clone());
+    }
+    assert!(failed >= 1, "the agent can do without any thread");
+    assert_same(&source, &caller.restore(&store, "latest", "back"));
+    agent.stop();
 }
 
 #[test]

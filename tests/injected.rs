@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::kit::machine::Done;
+use crate::kit::machine::{Done, SIGABRT};
 use crate::kit::{Machine, args, assert_same, is_long, tool, tree};
 use crate::media::policy;
 
@@ -19,8 +19,6 @@ const ERRORS: [(&str, &str); 3] = [
     ("ENOSPC", "No space left on device"),
     ("EDQUOT", "Disk quota exceeded"),
 ];
-/// The exit code of a process that ends itself.
-const SIGABRT: i32 = 128 + 6;
 const WRITING: [&str; 4] = ["pwrite64", "fdatasync", "fsync", "ftruncate"];
 const POOLS: &str = "[pools.second]\nkind = \"disk\"\npath = \"second\"\nvolume-size = \"1M\"\n\
                      [[rules]]\nname = \"all\"\npools = [\"second\"]\n";
@@ -276,20 +274,19 @@ fn a_memory_limit_ends_the_command_and_loses_nothing() {
     for mebibytes in [8u64, 16, 32, 40, 48, 60, 1000] {
         let scene = Scene::new();
         let hurt = scene.machine.path("hurt");
-        for command in [scene.archive(), args!["restore", scene.store, "first", "--into", hurt]] {
-            let done = scene.machine.run_starved(mebibytes << 20, command);
+        let restore = args!["restore", scene.store, "first", "--into", hurt];
+        // A restore goes on without what it could not decode.
+        for (command, faulty) in [(scene.archive(), None), (restore, Some(1))] {
+            let limit = args!["prlimit", format!("--data={}", mebibytes << 20)];
+            let done = scene.machine.run_starved(&limit, command);
             match done.code {
                 0 => done_well += 1,
-                SIGABRT => {
-                    ended += 1;
-                    done.assert_says(&["memory"]);
-                }
+                SIGABRT => ended += 1,
                 2 => {
                     ended += 1;
                     done.assert_says(&["error: "]);
                 }
-                // A restore goes on without what it could not decode.
-                1 => {
+                code if Some(code) == faulty => {
                     ended += 1;
                     done.assert_says(&["fault: "]);
                 }
@@ -299,6 +296,28 @@ fn a_memory_limit_ends_the_command_and_loses_nothing() {
         scene.is_whole(&format!("{mebibytes} MiB of memory"));
     }
     assert!(ended > 0 && done_well > 0, "{ended} ended, {done_well} were done");
+}
+
+/// The kernel has no memory for one protection of pages in each thread: the thread's stack, its
+/// stack for signals, a component's memory.
+#[test]
+fn a_thread_that_gets_no_memory_is_an_error_and_loses_nothing() {
+    let scene = Scene::new();
+    let log = scene.machine.path("strace.log");
+    let mut said = String::new();
+    // The first five are the loader's.
+    for when in 6..=40 {
+        let mut prefix = args!["strace", "-f", "-qq", "-o", log, "-e", "trace=mprotect"];
+        prefix.extend(args!["-e", format!("inject=mprotect:error=ENOMEM:when={when}")]);
+        let done = scene.machine.run_starved(&prefix, scene.archive());
+        assert!([0, 2, SIGABRT].contains(&done.code), "at {when}: {done:?}");
+        said += &done.stderr;
+    }
+    for error in ["starts no thread mover-", "no memory is left for a thread that runs components"]
+    {
+        assert!(said.contains(error), "nobody says {error:?}: {said}");
+    }
+    scene.is_whole("without memory for threads");
 }
 
 /// The target of a restore fails: the file is named, and the same command goes on.

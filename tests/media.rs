@@ -117,6 +117,44 @@ fn what_slow_drives_wrote_in_turns_they_read_at_once() {
     machine.ok(args!["verify", store, "--read"]);
 }
 
+/// A drive less is better than none: where one thread does not start, the others read its tape.
+#[test]
+fn tapes_that_are_read_before_all_else_are_read_by_the_threads_that_there_are() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    let fill = |count: u64, seed: u64| {
+        for number in 0..count {
+            let file = source.join(format!("file-{number:02}"));
+            tree::random_file(&file, seed + number, 1_500_000);
+        }
+        tree::settle();
+    };
+    let tapes = folder("tape", "[\"A1\", \"A2\"]", "1G");
+    let file = policy(&machine, &format!("{tapes}streams = 2\n{TO_TAPE}"));
+    let machine = machine.variable("FAILPOINTS", "tape-writing=sleep(60)");
+    fill(16, 0);
+    machine.ok(args!["archive", "--policy", file]);
+    // What comes first by its path lies last now, on each of them.
+    fill(8, 100);
+    machine.ok(args!["archive", "--policy", file]);
+    let plan = machine.json(args!["restore", store, "a", "--plan"]);
+    let volumes = plan.lines_of("plan")[0]["volumes"].as_array().expect("a list").clone();
+    assert_eq!(volumes.iter().filter(|it| it["staged"] == true).count(), 2, "{volumes:?}");
+    let restore = |passed: u32| {
+        let into = machine.path(&format!("back-{passed}"));
+        let failing = format!("FAILPOINTS=thread-started={passed}*off->1*return");
+        let command = args!["restore", store, "a", "--into", into];
+        let done = machine.run_under(&args!["env", failing], command);
+        if done.code == 0 {
+            assert_same(&source, &into);
+        }
+        done.code
+    };
+    let codes: Vec<i32> = (0..10).map(restore).collect();
+    let needed = codes.iter().rposition(|code| *code == 2).expect("some thread is needed");
+    assert_eq!(codes[..needed].iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+}
+
 #[test]
 fn killed_while_it_writes_to_a_tape_it_goes_on() {
     let tgt = Tgt::library(3, 64);

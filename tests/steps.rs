@@ -121,6 +121,11 @@ impl Scene {
     }
 }
 
+/// Each step, in both ways.
+fn stops<'a>(steps: &'a [&'a str]) -> impl Iterator<Item = (&'a str, Stop)> {
+    steps.iter().flat_map(|step| [Stop::Kill, Stop::Error].map(|stop| (*step, stop)))
+}
+
 #[test]
 fn every_step_is_one_at_which_a_test_stops() {
     let known: BTreeSet<String> = [
@@ -186,15 +191,13 @@ fn an_archive_to_objects_is_stopped_at_every_step_and_gone_on_with() {
 #[test]
 fn a_recovery_is_stopped_at_every_step_and_done_again() {
     let mut scene = Scene::new(DISK);
-    for step in OF_RECOVERY {
-        for stop in [Stop::Kill, Stop::Error] {
-            scene.change();
-            let killed = (Stop::Kill, "store-after-write", 0);
-            assert!(run_until(&scene.machine, killed, scene.archive()).is_some());
-            let done = run_until(&scene.machine, (stop, step, 0), scene.archive());
-            assert!(done.is_some(), "{step} was not come by");
-            scene.machine.ok(scene.archive());
-        }
+    for (step, stop) in stops(&OF_RECOVERY) {
+        scene.change();
+        let killed = (Stop::Kill, "store-after-write", 0);
+        assert!(run_until(&scene.machine, killed, scene.archive()).is_some());
+        let done = run_until(&scene.machine, (stop, step, 0), scene.archive());
+        assert!(done.is_some(), "{step} was not come by");
+        scene.machine.ok(scene.archive());
     }
     scene.check();
 }
@@ -203,14 +206,12 @@ fn a_recovery_is_stopped_at_every_step_and_done_again() {
 fn a_rebuild_is_stopped_at_every_step_and_done_again() {
     let scene = Scene::new(DISK);
     let rebuild = || args!["catalog", "rebuild", scene.store];
-    for step in OF_REBUILD {
-        for stop in [Stop::Kill, Stop::Error] {
-            let done = run_until(&scene.machine, (stop, step, 0), rebuild());
-            assert!(done.is_some(), "{step} was not come by");
-            // Whoever comes next finds a catalog, or makes one.
-            scene.machine.assert_well(&scene.store, &scene.source);
-            scene.machine.ok(rebuild());
-        }
+    for (step, stop) in stops(&OF_REBUILD) {
+        let done = run_until(&scene.machine, (stop, step, 0), rebuild());
+        assert!(done.is_some(), "{step} was not come by");
+        // Whoever comes next finds a catalog, or makes one.
+        scene.machine.assert_well(&scene.store, &scene.source);
+        scene.machine.ok(rebuild());
     }
     scene.check();
 }
@@ -219,17 +220,15 @@ fn a_rebuild_is_stopped_at_every_step_and_done_again() {
 fn a_prune_is_stopped_at_every_step_and_done_again() {
     let mut scene = Scene::new(DISK);
     let prune = args!["prune", scene.store, "--keep-last", "1", "--used-max", "80"];
-    for step in OF_PRUNE {
-        for stop in [Stop::Kill, Stop::Error] {
-            for _ in 0..3 {
-                scene.change();
-                scene.machine.ok(scene.archive());
-            }
-            let done = run_until(&scene.machine, (stop, step, 0), prune.clone());
-            assert!(done.is_some(), "{step} was not come by");
-            scene.machine.assert_well(&scene.store, &scene.source);
-            scene.machine.ok(prune.clone());
+    for (step, stop) in stops(&OF_PRUNE) {
+        for _ in 0..3 {
+            scene.change();
+            scene.machine.ok(scene.archive());
         }
+        let done = run_until(&scene.machine, (stop, step, 0), prune.clone());
+        assert!(done.is_some(), "{step} was not come by");
+        scene.machine.assert_well(&scene.store, &scene.source);
+        scene.machine.ok(prune.clone());
     }
     scene.check();
 }
@@ -240,14 +239,12 @@ fn a_healing_is_stopped_at_every_step_and_done_again() {
     let volume = scene.machine.path("pool/00000002.volume");
     let bytes = fs::read(&volume).expect("it is there");
     let repair = || args!["verify", scene.store, "--repair"];
-    for step in OF_HEALING {
-        for stop in [Stop::Kill, Stop::Error] {
-            fs::remove_file(&volume).expect("it is there");
-            let done = run_until(&scene.machine, (stop, step, 0), repair());
-            assert!(done.is_some(), "{step} was not come by");
-            scene.machine.ok(repair());
-            assert!(fs::read(&volume).expect("it is back") == bytes, "{step}, {stop:?}");
-        }
+    for (step, stop) in stops(&OF_HEALING) {
+        fs::remove_file(&volume).expect("it is there");
+        let done = run_until(&scene.machine, (stop, step, 0), repair());
+        assert!(done.is_some(), "{step} was not come by");
+        scene.machine.ok(repair());
+        assert!(fs::read(&volume).expect("it is back") == bytes, "{step}, {stop:?}");
     }
     scene.check();
 }
@@ -273,6 +270,19 @@ fn a_thread_that_does_not_start_is_an_error_and_nothing_is_lost() {
         }
         scene.machine.assert_well(&scene.store, &scene.source);
     }
+}
+
+/// Components are compiled where no cache has them, by threads of their own.
+#[test]
+fn compilers_that_do_not_start_are_an_error() {
+    let (machine, store) = Machine::with_open_store();
+    let empty = machine.path("empty");
+    let machine = machine.variable("XDG_CACHE_HOME", empty);
+    tree::write(&machine.path("source/file"), "text");
+    let way = (Stop::Error, OF_THREADS[0], 1);
+    let archive = args!["archive", machine.path("source"), "--to", store];
+    let done = run_until(&machine, way, archive).expect("there is nothing to run");
+    done.assert_says(&["component zstd cannot be used", "threads to compile on", "ulimit"]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) fn start_in<'scope, T: Send + 'scope>(
 }
 
 /// Starts the threads that all compiling shares, if that was not done before.
-pub(crate) fn start_shared() -> Result<()> {
+pub(crate) fn start_compilers() -> Result<()> {
     static REFUSED: OnceLock<Option<String>> = OnceLock::new();
     let start = || {
         reach(failpoint::THREAD_STARTED).map_err(|error| error.to_string())?;

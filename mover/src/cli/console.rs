@@ -91,7 +91,7 @@ impl Console {
         std::thread::scope(|scope| {
             let bar = self.bar.clone();
             // Without a thread there is no bar.
-            let drawing = threads::start_in(scope, "mover-bar", move || {
+            let _drawing = threads::start_in(scope, "mover-bar", move || {
                 bar.set_style(style());
                 while stopped
                     .recv_timeout(Duration::from_millis(125))
@@ -102,7 +102,7 @@ impl Console {
                 bar.finish_and_clear();
             });
             let done = work();
-            drop((stop, drawing));
+            drop(stop);
             done
         })
     }

@@ -99,14 +99,18 @@ pub fn call_agent(call: AgentCall, direct: Arc<Direct>) -> Result<String> {
             }
         })
     };
-    // Nobody waits for them: a lender may wait for a question that never comes, and the process's
-    // end ends it.
-    let ended = (0..config.channels + SPARE)
-        .try_for_each(|_| start_lender().map(drop))
-        .and_then(|()| start_tending())
-        .and_then(|_| wait_for_end(&config, &direct, ticket, &job));
+    // Nobody waits for lenders: one may wait for a question that never comes, and the process's end
+    // ends it.
+    let lending = (0..config.channels + SPARE).try_for_each(|_| start_lender().map(drop));
+    let (tending, ended) = match lending.and_then(|()| start_tending()) {
+        Ok(tending) => (Some(tending), wait_for_end(&config, &direct, ticket, &job)),
+        Err(error) => (None, Err(error)),
+    };
     is_over.store(true, Ordering::Relaxed);
     server.close();
+    if let Some(tending) = tending {
+        tending.join().expect("whoever tends does not panic");
+    }
     ended
 }
 

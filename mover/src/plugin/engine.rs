@@ -178,7 +178,7 @@ impl Engine {
             Some(component) => component,
             None => {
                 // The compiler starts them otherwise, and panics where it cannot.
-                threads::start_shared()?;
+                threads::start_compilers()?;
                 self.compile(bytes, &digest).map_err(|cause| {
                     let (name, version) = (&manifest.name, &manifest.version);
                     let message = format!("{name} {version} cannot be compiled");

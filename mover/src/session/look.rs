@@ -150,11 +150,11 @@ mod tests {
 
     /// Keeps what it was shown; its state is how much that is.
     #[derive(Clone, Default)]
-    struct Witness(Arc<Mutex<Vec<u8>>>);
+    struct Shown(Arc<Mutex<Vec<u8>>>);
 
-    impl Inspector for Witness {
+    impl Inspector for Shown {
         fn name(&self) -> &str {
-            "witness"
+            "shown"
         }
 
         fn inspect(&mut self, window: &[u8], ends: &[u32]) -> Result<Vec<Verdict>> {
@@ -211,8 +211,8 @@ mod tests {
 
     #[test]
     fn what_is_left_uncut_begins_the_next_window_and_is_shown_once() {
-        let (meters, witness) = (meters(), Witness::default());
-        let examiner = Examiner::new(vec![Box::new(witness.clone())], Box::new(Even(4)), &meters);
+        let (meters, shown) = (meters(), Shown::default());
+        let examiner = Examiner::new(vec![Box::new(shown.clone())], Box::new(Even(4)), &meters);
         let mut looker = Looker::new(examiner);
         let looked = looker.look(window(vec![Ok(begin()), Err((0, b"abcdef"))])).unwrap();
         assert_eq!((lengths(&looked), looked.read_length), (vec![4], 6));
@@ -224,13 +224,13 @@ mod tests {
         assert_eq!((piece.offset, piece.length), (4, 5));
         assert_eq!((lengths(&looked), looked.read_length), (vec![4, 1], 3));
         assert_eq!((looked.states, looked.inspected.answers.len()), (None, 2));
-        assert_eq!(*witness.0.lock().unwrap(), b"abcdefghi");
+        assert_eq!(*shown.0.lock().unwrap(), b"abcdefghi");
     }
 
     #[test]
     fn what_an_earlier_session_showed_is_not_shown_again() {
-        let (meters, witness) = (meters(), Witness::default());
-        let examiner = Examiner::new(vec![Box::new(witness.clone())], Box::new(Even(4)), &meters);
+        let (meters, shown) = (meters(), Shown::default());
+        let examiner = Examiner::new(vec![Box::new(shown.clone())], Box::new(Even(4)), &meters);
         let ((feed, told), (see, seen)) = (bounded(2), bounded(2));
         let open = OpenEntry {
             number: 1,
@@ -249,7 +249,7 @@ mod tests {
         let Ok(Seen::Window(looked)) = seen.recv() else { panic!("a window follows") };
         assert_eq!((lengths(&looked), looked.read_length), (vec![4], 4));
         assert_eq!(looked.states, Some(vec![vec![2]]));
-        assert_eq!(*witness.0.lock().unwrap(), b"gh");
+        assert_eq!(*shown.0.lock().unwrap(), b"gh");
     }
 
     #[test]
