@@ -55,6 +55,21 @@ fn a_lossy_filter_is_refused_unless_somebody_wants_it() {
 }
 
 #[test]
+fn a_filter_of_what_comes_through_a_pipe_is_refused_and_not_left_out() {
+    let (machine, store, _, filter) = prepare(Behaviour::Honest, false);
+    let dump = machine.path("dump");
+    tree::write(&dump, "a secret");
+    let archive = args!["archive", "--stdin", "dump.sql", "--to", store, "--filter", filter];
+    let mut command = machine.command(archive);
+    command.stdin(std::fs::File::open(&dump).expect("a file"));
+    let output = command.output().expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("filter turner cannot change dump.sql"), "{told}");
+    assert!(machine.ok(args!["list", store]).stdout.lines().all(|line| !line.contains("dump")));
+}
+
+#[test]
 fn a_filter_that_does_not_give_back_what_it_was_given_is_found_out() {
     for (behaviour, part) in [
         (Behaviour::Lie, "turner does not give back what it was given"),

@@ -142,9 +142,8 @@ fn tapes_that_are_read_before_all_else_are_read_by_the_threads_that_there_are() 
     assert_eq!(volumes.iter().filter(|it| it["staged"] == true).count(), 2, "{volumes:?}");
     let restore = |passed: u32| {
         let into = machine.path(&format!("back-{passed}"));
-        let failing = format!("FAILPOINTS=thread-started={passed}*off->1*return");
-        let command = args!["restore", store, "a", "--into", into];
-        let done = machine.run_under(&args!["env", failing], command);
+        let prefix = args!["env", format!("FAILPOINTS=thread-started={passed}*off->1*return")];
+        let done = machine.run_under(&prefix, args!["restore", store, "a", "--into", into]);
         if done.code == 0 {
             assert_same(&source, &into);
         }

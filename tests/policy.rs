@@ -245,6 +245,32 @@ fn an_archive_needs_another_pool_only_where_a_rule_says_so() {
     assert_same(&source, &machine.restore(&store, "c", "c"));
 }
 
+/// A copy elsewhere is one of everything, and not of what was new in each archive alone.
+#[test]
+fn an_archive_of_what_is_known_is_in_every_pool_that_has_it() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::sample(&source.join("tree"), 3);
+    tree::random_file(&source.join("other"), 4, 100_000);
+    let rules = "[[rules]]\nname = \"rare\"\nwhen = { path = [\"*.rare\"] }\npools = [\"far\"]\n\
+                 [[rules]]\nname = \"all\"\npools = [\"default\", \"near\"]\n";
+    let file = policy(&machine, &format!("{}{rules}", two_pools(&machine)));
+    let archive = |name: &str| args!["archive", "--policy", file, "--name", name];
+    machine.ok(archive("new"));
+    assert_eq!(machine.json(archive("unchanged")).number("bytes_read"), 0);
+    machine.ok([archive("known"), args!["--reread"]].concat());
+    std::fs::remove_file(source.join("other")).expect("it is there");
+    machine.ok(archive("less"));
+    assert_eq!(held(&machine, &store, "far").1, 0, "nothing of it is there");
+    std::fs::rename(&store, machine.path("lost")).expect("it is there");
+    machine.ok(args!["media", "scan", store, "--policy", file, "--adopt"]);
+    assert_same(&source, &machine.restore(&store, "less", "less"));
+    for name in ["new", "unchanged", "known"] {
+        assert!(machine.restore(&store, name, name).join("other").is_file(), "{name}");
+    }
+    machine.ok(args!["verify", store, "--read"]);
+}
+
 #[test]
 fn files_lie_together_or_apart_as_the_rule_says() {
     let (machine, store) = Machine::with_open_store();

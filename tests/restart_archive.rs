@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::kit::step::{Stop, run_until};
 use crate::kit::{Machine, args, assert_same, machine, tree};
 
 /// A machine whose archive of a large file and a few small ones was killed in the large one.
@@ -119,6 +120,36 @@ fn a_snoop_goes_on_too_and_forgets_nothing_that_it_saw_before() {
     assert_eq!(report["resumed"], true);
     let listed = it.machine.json(args!["list", it.store, "it", "large"]);
     assert!(listed.stdout.contains("snoop-yara"), "{listed:?}");
+}
+
+/// A window ends where its list of 4096 parts is full, which may be right behind the beginning of a
+/// file: with one of these trees it is.
+#[test]
+fn a_snoop_sees_a_file_from_its_first_byte_wherever_a_window_ends() {
+    let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq\n";
+    for folders in 0..3 {
+        let (machine, store) = Machine::with_open_store();
+        let source = machine.path("source");
+        for number in 0..folders {
+            std::fs::create_dir_all(source.join(format!("a{number}"))).expect("a new folder");
+        }
+        for number in 0..1363 {
+            tree::write(&source.join(format!("b{number:04}")), "small");
+        }
+        // Its length must not be taken for what was seen of the next one.
+        tree::random_file(&source.join("b9999"), 6, 300_000);
+        let mut bytes = key.as_bytes().to_vec();
+        bytes.extend(crate::kit::random::Random::new(5).bytes(6 << 20));
+        tree::write(&source.join("large"), bytes);
+        let archive = args!["--json", "archive", source, "--to", store, "--name", "it"].into_iter();
+        // The first chunk, which arrives, ends in the window behind that one.
+        let archive: Vec<_> = archive.chain(args!["--chunk-size", "1200K"]).collect();
+        let killed = (Stop::Kill, "store-chunk-appended", 1);
+        assert!(run_until(&machine, killed, archive.clone()).is_some());
+        assert_eq!(machine.ok(archive).report()["resumed"], true);
+        let listed = machine.json(args!["list", store, "it", "large"]);
+        assert!(listed.stdout.contains("snoop-yara"), "{folders}: {listed:?}");
+    }
 }
 
 #[test]

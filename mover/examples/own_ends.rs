@@ -4,6 +4,7 @@
 //!
 //! `cargo run --release --example own_ends -- FOLDER`
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::io::Read;
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 
 use format::{
     ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId,
-    Component, Digest, Finding, Frame, FrameKind, KeyGroup, RunFooter, RunHeader, SessionFooter,
-    SessionHeader, SessionId, StoreId, Timestamp, Verdict,
+    ChunkRange, Component, Digest, Finding, Frame, FrameKind, KeyGroup, RunFooter, RunHeader,
+    SessionFooter, SessionHeader, SessionId, StoreId, Timestamp, Verdict,
 };
 use mover::ambient::{SystemClock, SystemRandom};
 use mover::archive::DecodeVerify;
@@ -194,6 +195,10 @@ impl ReadStore for NothingToRead {
 
     fn chunk_places(&self, chunks: &[ChunkId]) -> Result<Vec<Option<ChunkPlace>>> {
         Ok(vec![None; chunks.len()])
+    }
+
+    fn pools_of(&self, _ranges: &[ChunkRange]) -> Result<BTreeSet<String>> {
+        Ok(BTreeSet::new())
     }
 
     fn read_chunk(&self, chunk: &ChunkId) -> Result<StoredChunk> {

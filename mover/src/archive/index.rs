@@ -1,5 +1,6 @@
 //! Writes an archive's index while its entries come by, and reads it page by page.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use format::{
@@ -47,15 +48,7 @@ impl IndexWriter {
     pub fn push(&mut self, entry: &IndexEntry, sink: &mut impl ChunkSink) -> Result<()> {
         self.entry_count += 1;
         self.content_length += entry.extents.iter().map(Extent::length).sum::<u64>();
-        let most = format::limits::EXTENT_COUNT_MAX;
-        if entry.extents.len() <= most {
-            return self.push_record(entry, sink);
-        }
-        for extents in entry.extents.chunks(most) {
-            let record = IndexEntry { extents: extents.to_vec(), ..entry.clone() };
-            self.push_record(&record, sink)?;
-        }
-        Ok(())
+        split_records(entry).try_for_each(|record| self.push_record(&record, sink))
     }
 
     fn push_record(&mut self, record: &IndexEntry, sink: &mut impl ChunkSink) -> Result<()> {
@@ -163,6 +156,25 @@ impl IndexReader {
         let entries = index_entries(chunk.plain()).map_err(|cause| damaged(chunk.chunk, cause))?;
         entries.collect::<format::Result<_>>().map_err(|cause| damaged(chunk.chunk, cause))
     }
+}
+
+/// The records of an entry: several of the same number where it has very many extents.
+pub fn split_records(entry: &IndexEntry) -> impl Iterator<Item = Cow<'_, IndexEntry>> {
+    let most = format::limits::EXTENT_COUNT_MAX;
+    let is_whole = entry.extents.len() <= most;
+    let parts = if is_whole { &[] } else { &entry.extents[..] };
+    let part = |extents: &[Extent]| {
+        Cow::Owned(IndexEntry {
+            number: entry.number,
+            entry: entry.entry.clone(),
+            extents: extents.to_vec(),
+            verdict: entry.verdict,
+            faulty: entry.faulty,
+            findings: entry.findings.clone(),
+            options: entry.options.clone(),
+        })
+    };
+    is_whole.then_some(Cow::Borrowed(entry)).into_iter().chain(parts.chunks(most).map(part))
 }
 
 /// Joins following records of the same entry.

@@ -5,16 +5,20 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use format::{
     ArchiveId, BlockEntry, BlockIdentity, ChunkId, ChunkKind, Entry, EntryEnd, Extent, Finding,
-    Options, Run, StreamNumber, TagHeader, TagKind, Verdict, Withheld,
+    Options, Run, StreamNumber, TagHeader, TagKind, Verdict, Withheld, limits,
 };
 
 use super::{Needs, PlainChunk};
 use crate::buffer::Buffer;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A shorter block is stored where it stands: a reference to it would save next to nothing,
 /// and its identity in the block table would cost more than that.
 pub const DEDUPE_LENGTH_MIN: usize = 512;
+
+/// What an archive's footer has room for beside the chunks that it needs: told while it is packed,
+/// and not when all of it has been written. SPEC 4.5.
+const WITHHELD_COUNT_MAX: usize = (limits::FRAME_PAYLOAD_LENGTH_MAX as usize - (8 << 20)) / 32;
 
 /// Where a block lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -369,7 +373,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         self.tag(TagKind::End, 0, 0, &bytes, crc32c(&bytes), &Options::default())?;
         let entry = std::mem::take(&mut self.entry);
         if end.verdict >= Verdict::Hold {
-            self.withhold(&entry.written);
+            self.withhold(&entry.written)?;
         }
         Ok(Ended { extents: entry.extents })
     }
@@ -441,12 +445,18 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         self.seal_if_full()
     }
 
-    fn withhold(&mut self, written: &[Run]) {
+    fn withhold(&mut self, written: &[Run]) -> Result<()> {
         let places = |run: &Run| {
             let chunk = run.chunk;
             (run.first..run.first + run.count).map(move |ordinal| (chunk, ordinal))
         };
         self.withheld.extend(written.iter().flat_map(places));
+        if self.withheld.len() > WITHHELD_COUNT_MAX {
+            let message = "more blocks are held or left out than one archive can tell of";
+            return Err(Error::new(ErrorKind::Unsupported, message).way_out(
+                "exclude such files from it, or archive them apart, in smaller archives",
+            ));
+        }
         self.sink.withhold(written);
         if let Some(open) = &mut self.open {
             let here = ChunkId { archive: self.archive, stream: self.stream, number: self.number };
@@ -457,6 +467,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
             let chunk = ChunkId { archive, stream, number: recent.number };
             !self.withheld.contains(&(chunk, recent.ordinal))
         });
+        Ok(())
     }
 
     fn next_block(&mut self) -> u32 {
@@ -568,4 +579,43 @@ fn push_extent(extents: &mut Vec<Extent>, run: Run) {
 
 fn crc32c(bytes: &[u8]) -> u32 {
     format::checksum(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nowhere;
+
+    impl ChunkSink for Nowhere {
+        fn buffer(&mut self) -> Result<Buffer> {
+            panic!("nothing is packed")
+        }
+
+        fn push(&mut self, _chunk: PlainChunk) -> Result<()> {
+            panic!("nothing is packed")
+        }
+
+        fn indexed(&self) -> u64 {
+            0
+        }
+    }
+
+    impl KnownBlocks for Nowhere {
+        fn find(&mut self, _: &BlockIdentity, _: u16) -> Result<Option<BlockPlace>> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn more_withheld_blocks_than_a_footer_has_room_for_are_refused_while_packing() {
+        let archive = ArchiveId([1; 16]);
+        let mut packer = Packer::new(archive, StreamNumber(0), Vec::new(), Nowhere, Nowhere);
+        let chunk = ChunkId { archive, stream: StreamNumber(0), number: 7 };
+        let run = |first, count| Run { chunk, first, count, length: 1 };
+        let most = u32::try_from(WITHHELD_COUNT_MAX).unwrap();
+        packer.withhold(&[run(0, most)]).unwrap();
+        let refused = packer.withhold(&[run(most, 1)]).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    }
 }

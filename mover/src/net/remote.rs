@@ -1,13 +1,14 @@
 //! A store with another mover, read from here: questions over a few connections, asked again over
 //! new ones where they are lost.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use format::{
-    ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId, ContextPlace, Digest, Frame,
-    FrameKind, KeyGroup, SessionHeader, SessionId, StoreId, Timestamp,
+    ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId, ChunkRange, ContextPlace, Digest,
+    Frame, FrameKind, KeyGroup, SessionHeader, SessionId, StoreId, Timestamp,
 };
 
 use super::address::Address;
@@ -24,6 +25,9 @@ use crate::store::{
 
 /// Idle connections that are kept for the next question.
 const IDLE_MAX: usize = 8;
+
+/// Ranges of chunks in one question, which has to fit into a message.
+const RANGE_COUNT_MAX: usize = 8192;
 
 /// How a remote store is reached.
 #[derive(Clone)]
@@ -453,6 +457,22 @@ impl ReadStore for RemoteStore {
             }
             (reply, _) => Err(self.wrong(&reply)),
         }
+    }
+
+    fn pools_of(&self, ranges: &[ChunkRange]) -> Result<BTreeSet<String>> {
+        let mut all = BTreeSet::new();
+        for ranges in ranges.chunks(RANGE_COUNT_MAX) {
+            let key = |range: &ChunkRange| {
+                let ChunkRange { archive, stream, first, count } = range;
+                ((archive.0, stream.0, *first), *count)
+            };
+            let request = Request::PoolsOf { ranges: ranges.iter().map(key).collect() };
+            match self.ask(&request, &[])? {
+                (Reply::Pools { pools }, _) => all.extend(pools),
+                (reply, _) => return Err(self.wrong(&reply)),
+            }
+        }
+        Ok(all)
     }
 
     fn volumes(&self) -> Result<Vec<VolumeRecord>> {

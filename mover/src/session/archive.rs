@@ -18,8 +18,9 @@ use super::cache::ChunkCache;
 use super::decode::Decoding;
 use super::examine::Examiner;
 use super::feed::{Comparison, Feed, Feedstock, Filled, WalkFrom, cancelled, windows};
-use super::filters::FilterConfig;
+use super::filters::{FilterConfig, refuse_of_pipe};
 use super::head::{Head, HeadMeters, HeadParts};
+use super::index_pools::IndexPools;
 use super::journal::{Head as JournalHead, Job, JournalWriter, OpenEntry};
 use super::look::Looker;
 use super::previous::{Parent, RecordWriter, Search};
@@ -140,6 +141,9 @@ pub fn archive(
         &config.filters,
         access.group.is_encrypted(),
     )?;
+    if let Source::Stdin { name, .. } = &source {
+        refuse_of_pipe(&recipe.filters, name)?;
+    }
     let source_id = access.domain.source_id(&source_name(&source)?);
     let store = writer.store();
     let decoding = Decoding::new(&*store, engine, &access.keyring);
@@ -431,8 +435,10 @@ impl Run<'_> {
             let route = &self.config.routes[at];
             (route.framing, route.context(self.recipe.places(place)))
         };
+        let index = Arc::new(IndexPools::new(Arc::clone(&store), &self.config.routes));
         let frames = Frames {
             session: headers.session.session,
+            index: Arc::clone(&index),
             routes: self.recipe.routes().into_iter().enumerate().map(framed).collect(),
         };
         let tail_meter = Meter::new("store");
@@ -460,7 +466,7 @@ impl Run<'_> {
         let sealed = (0..self.config.routes.len()).map(|at| self.recipe.is_sealed(at)).collect();
         let routing = Routing::new(router, sealed);
         let examiner = Examiner::new(inspectors, cutter, &meters);
-        let parts = HeadParts { packer, routing, domain };
+        let parts = HeadParts { packer, routing, domain, index };
         let (walk_meter, read_meter) = (Meter::new("walk"), Meter::new("read"));
         let HeadMeters { snoop, dedupe, identify, lookup, pack } = &meters;
         let head = [&walk_meter, &read_meter, snoop, dedupe, identify, lookup, pack];

@@ -41,8 +41,24 @@ impl Filter {
     }
 
     fn takes(&self, entry: &Entry) -> bool {
-        entry.size > 0 && self.paths.as_ref().is_none_or(|paths| paths.matches(&entry.path))
+        entry.size > 0 && self.takes_path(&entry.path)
     }
+
+    fn takes_path(&self, path: &[u8]) -> bool {
+        self.paths.as_ref().is_none_or(|paths| paths.matches(path))
+    }
+}
+
+/// Refuses filters of what comes through a pipe: an entry says how long it is before its filters,
+/// and of a pipe nobody knows that when it begins.
+pub(super) fn refuse_of_pipe(filters: &[Filter], name: &str) -> Result<()> {
+    let Some(filter) = filters.iter().find(|filter| filter.takes_path(name.as_bytes())) else {
+        return Ok(());
+    };
+    let filter = &filter.stage.plugin.manifest().name;
+    let message = format!("filter {filter} cannot change {name}, which comes through a pipe");
+    Err(Error::new(ErrorKind::Unsupported, message)
+        .way_out("have the program in front of the pipe do it, archive a file, or leave it out"))
 }
 
 /// What is said of an entry's filters, where it has any.

@@ -9,6 +9,7 @@ use format::{
 };
 
 use super::examine::{Inspected, wrong_cuts};
+use super::index_pools::IndexPools;
 use super::journal::{Counts, JournalReader, OpenEntry, Snoops};
 use super::look::{Looked, Seen};
 use super::progress::{Observer, Progress};
@@ -25,6 +26,7 @@ pub(super) struct HeadParts<K> {
     pub(super) packer: Packer<StretchSink, K>,
     pub(super) routing: Routing,
     pub(super) domain: DomainSecret,
+    pub(super) index: Arc<IndexPools>,
 }
 
 /// Times of the head's own stages, and of those in front of it.
@@ -167,6 +169,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         self.tell_journal();
         self.report.deduplicated_bytes += self.parts.packer.deduplicated_length();
         let (mut sink, needs, withheld) = self.parts.packer.finish()?;
+        self.parts.index.look(&needs)?;
         let journal = sink.journal.complete()?;
         Ok((self.report, sink, needs, withheld, journal))
     }
@@ -273,6 +276,7 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             }
             match part {
                 Part::Begin { number, entry, options } => {
+                    seen = 0;
                     self.parts.packer.begin(number, &entry, &options)?;
                     self.open = Some((number, entry, options));
                 }

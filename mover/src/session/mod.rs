@@ -15,6 +15,7 @@ mod copy;
 mod decode;
 mod examine;
 mod look;
+mod index_pools;
 mod explain;
 mod extract;
 mod feed;

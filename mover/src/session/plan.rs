@@ -6,7 +6,7 @@
 //! archives, is read once from front to back before, and what is needed of it waits in a file
 //! without a name beside the target.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -14,8 +14,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use format::{
-    ArchiveFooter, BlockIdentity, ChunkFooter, ChunkId, Digest, Extent, KeyGroup, SessionHeader,
-    SessionId, StoreId, Verdict,
+    ArchiveFooter, BlockIdentity, ChunkFooter, ChunkId, ChunkRange, Digest, Extent, KeyGroup,
+    SessionHeader, SessionId, StoreId, Verdict,
 };
 use serde::Serialize;
 
@@ -290,6 +290,10 @@ impl ReadStore for Staged<'_> {
 
     fn chunk_places(&self, chunks: &[ChunkId]) -> Result<Vec<Option<ChunkPlace>>> {
         self.store.chunk_places(chunks)
+    }
+
+    fn pools_of(&self, ranges: &[ChunkRange]) -> Result<BTreeSet<String>> {
+        self.store.pools_of(ranges)
     }
 
     fn read_chunk(&self, chunk: &ChunkId) -> Result<StoredChunk> {

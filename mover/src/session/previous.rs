@@ -15,7 +15,7 @@ use format::{
 use super::access::WriteAccess;
 use super::feed::{Comparison, Previous};
 use super::progress::Observer;
-use crate::archive::{ChunkProvider, IndexReader, join_records};
+use crate::archive::{ChunkProvider, IndexReader, join_records, split_records};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{RecordKey, StateFolder};
 use crate::store::ReadStore;
@@ -323,10 +323,50 @@ impl RecordWriter {
 impl RecordWriter {
     /// Adds an entry.
     pub(super) fn push(&mut self, entry: &IndexEntry) -> Result<()> {
-        self.page.push(entry);
-        match self.page.encoded_length() >= RECORD_PAGE_LENGTH {
-            true => self.write_page(),
-            false => Ok(()),
+        for record in split_records(entry) {
+            self.page.push(&record);
+            if self.page.encoded_length() >= RECORD_PAGE_LENGTH {
+                self.write_page()?;
+            }
         }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use format::{Entry, EntryKind, StoreId, Verdict};
+
+    use super::*;
+
+    #[test]
+    fn a_record_has_entries_of_any_number_of_extents() {
+        let base = tempfile::tempdir().unwrap();
+        let state = StateFolder::open(Some(base.path()), StoreId([1; 16])).unwrap();
+        let (source, archive) = ([2; 32], ArchiveId([3; 16]));
+        let started = Timestamp::default();
+        let mut writer = RecordWriter::create(&state, source, archive, started, &[]).unwrap();
+        let entry = |number, extents| IndexEntry {
+            number,
+            entry: Entry::new(format!("file-{number}"), EntryKind::File),
+            extents: vec![Extent::Hole(4096); extents],
+            verdict: Verdict::Pass,
+            faulty: false,
+            findings: Vec::new(),
+            options: format::Options::default(),
+        };
+        let entries = [entry(1, 200_000), entry(2, 1)];
+        entries.iter().for_each(|entry| writer.push(entry).unwrap());
+        writer.finish().unwrap();
+        let file = File::open(record_path(&state, source)).unwrap();
+        let mut input = state.record_key().unwrap().open(BufReader::new(file)).unwrap();
+        let mut head = [0; RECORD_HEAD_LEN];
+        input.read_exact(&mut head).unwrap();
+        let mut pages = Pages { page: 0, records: Vec::new().into_iter(), last: None };
+        for expected in &entries {
+            let found = pages.next(|_| read_page(&mut input)).unwrap().unwrap();
+            assert!(found == *expected, "{} extents", found.extents.len());
+        }
+        assert!(pages.next(|_| read_page(&mut input)).unwrap().is_none());
     }
 }

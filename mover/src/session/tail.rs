@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Receiver;
 use format::{
-    ArchiveFooter, ChunkHeader, ChunkId, ChunkKind, Context, ContextPlace, Framing, Options,
-    RunChunk, RunFooter, RunHeader, SessionId,
+    ArchiveFooter, ChunkHeader, ChunkId, ChunkKind, Context, ContextPlace, Framing, RunChunk,
+    RunFooter, RunHeader, SessionId,
 };
 
+use super::index_pools::IndexPools;
 use super::progress::{Observer, Progress};
 use crate::archive::EncodedChunk;
 use crate::error::Result;
 use crate::pipeline::{Meter, Resequencer, Sequenced};
-use crate::store::{HOME_POOL, WriteStore};
+use crate::store::WriteStore;
 
 /// Chunks of a run, at most: what a torn run footer can cost a reader in looking.
 const RUN_LENGTH_MAX: usize = 64;
@@ -25,22 +26,13 @@ pub(super) struct Frames {
     pub(super) session: SessionId,
     /// For each route.
     pub(super) routes: Vec<(Framing, Context)>,
+    pub(super) index: Arc<IndexPools>,
 }
 
 impl Frames {
-    /// The index goes to every pool that holds something of the archive, so that each of them can
-    /// be read without the others; the home pool is the first.
-    fn index_context(&self, mut context: Context, used: &BTreeSet<u16>) -> Context {
+    fn index_context(&self, context: Context, used: &BTreeSet<u16>) -> Context {
         let pools = |route: &u16| self.routes[usize::from(*route)].1.pools();
-        let elsewhere: BTreeSet<&str> = used.iter().flat_map(pools).collect();
-        if !elsewhere.is_empty() {
-            context.options = Options::default();
-            context.options.push(Context::POOL, HOME_POOL);
-            for pool in elsewhere.into_iter().filter(|pool| *pool != HOME_POOL) {
-                context.options.push(Context::POOL, pool);
-            }
-        }
-        context
+        self.index.context(context, used.iter().flat_map(pools))
     }
 }
 

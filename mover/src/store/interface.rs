@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use format::{
     ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId,
-    Component, Digest, KeyGroup, RunFooter, RunHeader, SessionFooter, SessionHeader, SessionId,
-    StoreId, Timestamp,
+    ChunkRange, Component, Digest, KeyGroup, RunFooter, RunHeader, SessionFooter, SessionHeader,
+    SessionId, StoreId, Timestamp,
 };
 
 use super::find;
@@ -38,6 +38,8 @@ pub trait ReadStore: Send + Sync {
     fn component(&self, digest: &Digest) -> Result<Vec<u8>>;
     /// Where chunks lie, in the order of the question; none for one that is not known.
     fn chunk_places(&self, chunks: &[ChunkId]) -> Result<Vec<Option<ChunkPlace>>>;
+    /// The pools that have chunks of these ranges, or copies of them, by name.
+    fn pools_of(&self, ranges: &[ChunkRange]) -> Result<BTreeSet<String>>;
     /// Reads a chunk; its footer is not looked at.
     fn read_chunk(&self, chunk: &ChunkId) -> Result<StoredChunk>;
     /// Checks every checksum of a chunk, and that header and footer are its own.
@@ -223,6 +225,10 @@ impl ReadStore for Store {
 
     fn chunk_places(&self, chunks: &[ChunkId]) -> Result<Vec<Option<ChunkPlace>>> {
         chunks.iter().map(|chunk| self.chunk_place(chunk)).collect()
+    }
+
+    fn pools_of(&self, ranges: &[ChunkRange]) -> Result<BTreeSet<String>> {
+        Store::pools_of(self, ranges)
     }
 
     fn read_chunk(&self, chunk: &ChunkId) -> Result<StoredChunk> {

@@ -245,9 +245,20 @@ impl Store {
     /// The pools that hold chunks which an archive needs, its own or others', by name.
     pub fn archive_pools(&self, record: &ArchiveRecord) -> Result<BTreeSet<String>> {
         let own = &record.header.archive;
+        let needs = record.footer.iter().flat_map(|footer| &footer.needs);
+        let mut pools = self.pools_of(needs)?;
+        pools.extend(self.connections.with(|connection| query::pools_of(connection, own))?);
+        Ok(pools)
+    }
+
+    /// The pools that hold chunks of these ranges, or copies of them, by name.
+    pub fn pools_of<'a>(
+        &self,
+        ranges: impl IntoIterator<Item = &'a ChunkRange>,
+    ) -> Result<BTreeSet<String>> {
         self.connections.with(|connection| {
-            let mut pools = BTreeSet::from_iter(query::pools_of(connection, own)?);
-            for range in record.footer.iter().flat_map(|footer| &footer.needs) {
+            let mut pools = BTreeSet::new();
+            for range in ranges {
                 pools.extend(query::pools_of_range(connection, range)?);
             }
             Ok(pools)

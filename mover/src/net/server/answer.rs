@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use format::{
-    ArchiveHeader, ArchiveId, BlockIdentity, ChunkHeader, Component, ContextPlace, Digest, Frame,
-    FrameKind, KeyGroup, RunHeader, SessionHeader, SessionId, Timestamp,
+    ArchiveHeader, ArchiveId, BlockIdentity, ChunkHeader, ChunkId, ChunkRange, Component,
+    ContextPlace, Digest, Frame, FrameKind, KeyGroup, RunHeader, SessionHeader, SessionId,
+    Timestamp,
 };
 
 use super::attachment::{Attachment, Begun, Carried, decode, gone};
@@ -17,8 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::net::identity::Fingerprint;
 use crate::net::link::Cutter;
 use crate::net::wire::{
-    ArchiveInfo, EndInfo, FailureKind, FaultInfo, PlaceInfo, Reply, Request, SessionInfo, Steering,
-    VolumeInfo, chunk_id,
+    ArchiveInfo, ChunkKey, EndInfo, FailureKind, FaultInfo, PlaceInfo, Reply, Request, SessionInfo,
+    Steering, VolumeInfo, chunk_id,
 };
 use crate::plugin::builtin;
 use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig};
@@ -88,6 +89,7 @@ impl Need {
             | Request::CheckVolume { .. }
             | Request::Faults => Need::Read,
             Request::LookupBlocks { .. }
+            | Request::PoolsOf { .. }
             | Request::Unfinished { .. }
             | Request::LackingComponents { .. }
             | Request::PutComponent { .. }
@@ -352,6 +354,14 @@ impl<'a> Answerer<'a> {
                 plain(Reply::Blocks {
                     blocks: blocks.into_iter().map(|block| block.map(key)).collect(),
                 })
+            }
+            Request::PoolsOf { ranges } => {
+                let range = |(first, count): &(ChunkKey, u64)| {
+                    let ChunkId { archive, stream, number } = chunk_id(first);
+                    ChunkRange { archive, stream, first: number, count: *count }
+                };
+                let ranges: Vec<_> = ranges.iter().map(range).collect();
+                plain(Reply::Pools { pools: store.pools_of(&ranges)?.into_iter().collect() })
             }
             Request::Volumes => {
                 let volumes = store.volumes()?.into_iter().map(VolumeInfo::new).collect();

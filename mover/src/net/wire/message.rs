@@ -91,6 +91,8 @@ pub enum Request {
     /// Lends this connection to an agent's job: from the answer on the two change roles, and the
     /// agent asks.
     Lend { ticket: [u8; 16] },
+    /// Which pools have chunks of these ranges: the first of each, and how many they are.
+    PoolsOf { ranges: Vec<(ChunkKey, u64)> },
 }
 
 /// What an agent is asked to do with one of its sources.
@@ -180,6 +182,8 @@ pub enum Reply {
     Status { json: String },
     /// How a job of an agent ended, as JSON.
     Report { json: String },
+    /// Names of pools.
+    Pools { pools: Vec<String> },
 }
 
 /// What kind of failure it is, as [`ErrorKind`] tells them apart.

@@ -64,6 +64,7 @@ fn the_document_has_the_numbers_and_the_bytes_that_are_sent() {
         Request::Status,
         Request::Run { ticket: [0; 16], source: String::new(), job },
         Request::Lend { ticket: [0; 16] },
+        Request::PoolsOf { ranges: Vec::new() },
     ];
     for request in &requests {
         let text = format!("{request:?}");
@@ -78,6 +79,7 @@ fn the_document_has_the_numbers_and_the_bytes_that_are_sent() {
         Reply::Faults { faults: Vec::new() },
         Reply::Written { durable: 0 },
         Reply::Report { json: String::new() },
+        Reply::Pools { pools: Vec::new() },
     ];
     for reply in &replies {
         let text = format!("{reply:?}");

@@ -18,8 +18,6 @@ use crate::key::{JournalKey, SEAL_LENGTH, StateFolder};
 const MAGIC: &[u8; 8] = b"MOVRJNL1";
 /// Bytes of entries after which a group is written, whether a chunk was sealed or not.
 const GROUP_LENGTH: usize = 256 << 10;
-/// No record is longer: one group, or one entry with all its extents.
-const RECORD_LENGTH_MAX: u32 = 64 << 20;
 
 /// Writes a journal, record by record.
 pub(in crate::session) struct JournalWriter {
@@ -143,7 +141,11 @@ impl JournalWriter {
 
     fn record(&mut self, record: &[u8]) -> Result<()> {
         let sealed = self.key.seal(&*self.random, record);
-        let length = u32::try_from(sealed.len()).expect("a record is bounded");
+        // A group, or one entry with all its extents and all of it that is withheld.
+        let length = u32::try_from(sealed.len()).map_err(|_| {
+            let message = "an entry has more blocks than the session's journal can tell of";
+            Error::new(ErrorKind::Unsupported, message).way_out("use a larger --chunk-size")
+        })?;
         let mut bytes = Vec::with_capacity(sealed.len() + 4);
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&sealed);
@@ -197,6 +199,8 @@ pub(in crate::session) struct JournalReader {
     pub(super) offset: u64,
     /// The first record.
     pub(in crate::session) head: Head,
+    /// The last group that was read says that all data is in chunks.
+    is_complete: bool,
 }
 
 impl JournalReader {
@@ -217,7 +221,7 @@ impl JournalReader {
         let record = read_record(&mut input, &key, &mut offset).map_err(failed)?;
         let head = record.and_then(|record| postcard::from_bytes(&record).ok());
         let head = head.ok_or_else(unreadable)?;
-        Ok(JournalReader { input, path, key, offset, head })
+        Ok(JournalReader { input, path, key, offset, head, is_complete: false })
     }
 
     /// The next group; none behind the last whole one.
@@ -225,15 +229,27 @@ impl JournalReader {
         let record = read_record(&mut self.input, &self.key, &mut self.offset)
             .map_err(|cause| Error::io("reading", &self.path, cause))?;
         let Some(record) = record else { return Ok(None) };
-        postcard::from_bytes(&record).map(Some).map_err(|cause| {
+        let group: Group = postcard::from_bytes(&record).map_err(|cause| {
             let message = format!("{} is no journal of this version", self.path.display());
             Error::new(ErrorKind::Damaged, message).because(cause)
-        })
+        })?;
+        self.is_complete = group.is_complete;
+        Ok(Some(group))
     }
 
-    /// The next entries; none behind the last. Not always in groups as they were pushed.
+    /// The next entries of a journal that is complete; none behind the last. Not always in groups as
+    /// they were pushed.
     pub(in crate::session) fn entries(&mut self) -> Result<Option<Vec<IndexEntry>>> {
-        self.group()?.map(|group| group.entries()).transpose()
+        match self.group()? {
+            Some(group) => group.entries().map(Some),
+            None if self.is_complete => Ok(None),
+            // An index that is made of half a journal would hide the other half for ever.
+            None => {
+                let message = format!("the session's journal {} was damaged", self.path.display());
+                Err(Error::new(ErrorKind::Damaged, message)
+                    .way_out("run the archive again with --fresh"))
+            }
+        }
     }
 }
 
@@ -249,7 +265,7 @@ fn read_record(
         read => read?,
     }
     let length = u32::from_le_bytes(length);
-    if !(SEAL_LENGTH as u32..=RECORD_LENGTH_MAX).contains(&length) {
+    if length < SEAL_LENGTH as u32 {
         return Ok(None);
     }
     let mut sealed = Vec::new();
@@ -305,4 +321,85 @@ pub fn interrupted(base: Option<&Path>, random: &dyn Random) -> Result<Vec<Inter
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use format::{ArchiveHeader, Entry, EntryKind, Extent, StoreId, Verdict};
+
+    use super::*;
+    use crate::ambient::SystemRandom;
+    use crate::store::ArchiveProof;
+
+    fn journal(base: &Path) -> JournalWriter {
+        let state = StateFolder::open(Some(base), StoreId([1; 16])).unwrap();
+        let proof = ArchiveProof([2; 32]);
+        let header = ArchiveHeader {
+            archive: proof.archive(),
+            session: format::SessionId([4; 16]),
+            name: "a".to_owned(),
+            source: [0; 32],
+            started: format::Timestamp::default(),
+            parent: format::ArchiveId([0; 16]),
+            framing: format::Framing::Each,
+        };
+        let head = Head::new(&proof, &header, [3; 32], &Job::default(), String::new());
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        JournalWriter::create(&state, "a", &random, &head, false).unwrap()
+    }
+
+    fn entry(number: u64, extents: usize) -> IndexEntry {
+        IndexEntry {
+            number,
+            entry: Entry::new(format!("file-{number}"), EntryKind::File),
+            extents: vec![Extent::Hole(4096); extents],
+            verdict: Verdict::Pass,
+            faulty: false,
+            findings: Vec::new(),
+            options: format::Options::default(),
+        }
+    }
+
+    fn all(mut reader: JournalReader) -> Result<Vec<IndexEntry>> {
+        let mut all = Vec::new();
+        while let Some(entries) = reader.entries()? {
+            all.extend(entries);
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn an_entry_of_any_number_of_extents_comes_back_and_so_does_the_next() {
+        let base = tempfile::tempdir().unwrap();
+        let mut journal = journal(base.path());
+        // More than 64 MiB of them, which was the longest record once.
+        let entries = [entry(1, 16 << 20), entry(2, 1)];
+        entries.iter().for_each(|entry| journal.push(entry).unwrap());
+        let found = all(journal.complete().unwrap()).unwrap();
+        assert_eq!(found.len(), 2);
+        assert!(found == entries, "it is not what was pushed");
+    }
+
+    #[test]
+    fn a_journal_that_was_damaged_makes_no_index() {
+        let base = tempfile::tempdir().unwrap();
+        let mut journal = journal(base.path());
+        for number in 1..4 {
+            journal.push(&entry(number, 1)).unwrap();
+            journal.checkpoint(number, None).unwrap();
+        }
+        let reader = journal.complete().unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(&journal.path).unwrap();
+        let at = reader.offset + 40;
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+        assert_eq!(all(reader).unwrap_err().kind(), ErrorKind::Damaged);
+        file.write_all_at(&byte, at).unwrap();
+        assert_eq!(all(journal.reader().unwrap()).unwrap().len(), 3);
+        file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+        assert_eq!(all(journal.reader().unwrap()).unwrap_err().kind(), ErrorKind::Damaged);
+    }
 }

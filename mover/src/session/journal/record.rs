@@ -3,7 +3,7 @@
 use format::{ArchiveHeader, ChunkId, Extent, IndexEntry, IndexPageWriter, Run, Verdict, Withheld};
 use serde::{Deserialize, Serialize};
 
-use crate::archive::{Position, join_records};
+use crate::archive::{Position, join_records, split_records};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::ArchiveProof;
 
@@ -115,13 +115,7 @@ pub(super) struct GroupWriter {
 
 impl GroupWriter {
     pub(super) fn push(&mut self, entry: &IndexEntry) {
-        let most = format::limits::EXTENT_COUNT_MAX;
-        if entry.extents.len() <= most {
-            return self.entries.push(entry);
-        }
-        for extents in entry.extents.chunks(most) {
-            self.entries.push(&IndexEntry { extents: extents.to_vec(), ..entry.clone() });
-        }
+        split_records(entry).for_each(|record| self.entries.push(&record));
     }
 
     pub(super) fn withhold(&mut self, runs: &[Run]) {
