@@ -109,6 +109,12 @@ fn a_machine_that_can_only_write_writes_incrementally_and_reads_nothing() {
     assert_same(&source, &reader.restore(&store, "a", "restored-a"));
     assert_same(&source, &reader.restore(&store, "b", "restored-b"));
 
+    // What is new behind everything that the record has.
+    tree::write(&source.join("zz/new"), "new");
+    tree::write(&source.join("zz/newer"), "newer");
+    writer.ok(args!["archive", source, "--to", store, "--name", "more"]);
+    assert_same(&source, &reader.restore(&store, "more", "restored-more"));
+
     // Without its record it reads again, and nothing is wrong with what it writes.
     std::fs::remove_dir_all(writer.path("state/mover/stores")).expect("it can be removed");
     writer.ok(args!["archive", source, "--to", store, "--name", "c"]);

@@ -26,15 +26,27 @@ pub struct PlainChunk {
     pub blocks: Vec<BlockEntry>,
     /// The chunks that its references need.
     pub needs: Vec<ChunkId>,
+    /// No content is in it.
+    pub is_bare: bool,
 }
 
 impl PlainChunk {
     /// The chunk behind a chain that made `payload` of its bytes, and did so by `stages`.
     pub fn encoded(self, stages: Vec<StageRecord>, payload: Buffer) -> EncodedChunk {
-        let PlainChunk { chunk, kind, route, plain, blocks, needs } = self;
+        let PlainChunk { chunk, kind, route, plain, blocks, needs, is_bare } = self;
         let plain_length = length_of(&plain);
         let footer = ChunkFooter { chunk, context: None, blocks, needs };
-        EncodedChunk { chunk, kind, route, plain_length, stages, payload, footer, failure: None }
+        EncodedChunk {
+            chunk,
+            kind,
+            route,
+            is_bare,
+            plain_length,
+            stages,
+            payload,
+            footer,
+            failure: None,
+        }
     }
 }
 
@@ -47,6 +59,8 @@ pub struct EncodedChunk {
     pub kind: ChunkKind,
     /// The route that it takes.
     pub route: u16,
+    /// No content is in it.
+    pub is_bare: bool,
     /// Plain bytes.
     pub plain_length: u32,
     /// What each stage did.

@@ -79,7 +79,7 @@ impl IndexWriter {
         }
         // The way that everything goes which no rule sends elsewhere.
         let (route, blocks, needs) = (0, Vec::new(), Vec::new());
-        sink.push(PlainChunk { chunk, kind, route, plain, blocks, needs })
+        sink.push(PlainChunk { chunk, kind, route, plain, blocks, needs, is_bare: true })
     }
 
     /// Sends the last page and the root; gives how many chunks of each there are.

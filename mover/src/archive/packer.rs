@@ -542,6 +542,7 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
             plain: open.plain,
             blocks: open.blocks,
             needs: open.needs.into_iter().collect(),
+            is_bare: open.covered == 0,
         })
     }
 }

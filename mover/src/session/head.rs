@@ -169,7 +169,6 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
         self.tell_journal();
         self.report.deduplicated_bytes += self.parts.packer.deduplicated_length();
         let (mut sink, needs, withheld) = self.parts.packer.finish()?;
-        self.parts.index.look(&needs)?;
         let journal = sink.journal.complete()?;
         Ok((self.report, sink, needs, withheld, journal))
     }
@@ -212,6 +211,8 @@ impl<'a, K: KnownBlocks> Head<'a, K> {
             self.meters.lookup.busy(|| self.parts.packer.expect(&asked))?;
         }
         self.tell_journal();
+        // Before anything is packed, which may go with the index.
+        self.parts.index.look(&window.parts)?;
         let parts = std::mem::take(&mut window.parts);
         let meter = Arc::clone(&self.meters.pack);
         let content = (window.filled(), &blocks[..]);

@@ -2,37 +2,60 @@
 //! one of them can be read without the others.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
-use format::{Context, Options};
+use format::{Context, Extent, Options};
 
 use super::routes::RouteConfig;
-use crate::archive::Needs;
+use crate::archive::{Needs, Part};
 use crate::error::Result;
 use crate::store::{HOME_POOL, ReadStore};
 
-/// Known when all content is packed, which is before the index is.
+/// What is known so far of that; nothing new is learnt behind the last window.
 pub(super) struct IndexPools {
     store: Arc<dyn ReadStore>,
-    /// Pools that the routes name: nothing is brought to another one.
-    named: BTreeSet<String>,
-    /// Those of them that have chunks of other archives, to which this one refers.
-    referred: OnceLock<BTreeSet<String>>,
+    referred: Mutex<Referred>,
+}
+
+struct Referred {
+    /// Pools that have chunks of other archives, to which this one refers.
+    found: BTreeSet<String>,
+    /// Those of which that is not known. Pools that no route names are not among them: nothing is
+    /// brought there.
+    unknown: BTreeSet<String>,
 }
 
 impl IndexPools {
     pub(super) fn new(store: Arc<dyn ReadStore>, routes: &[RouteConfig]) -> IndexPools {
-        let named = routes.iter().flat_map(|route| &route.pools).cloned().collect();
-        IndexPools { store, named, referred: OnceLock::new() }
+        let named = routes.iter().flat_map(|route| &route.pools);
+        // The home pool has every index.
+        let unknown = named.filter(|pool| *pool != HOME_POOL).cloned().collect();
+        IndexPools { store, referred: Mutex::new(Referred { found: BTreeSet::new(), unknown }) }
     }
 
-    /// Looks where everything is that the archive needs of others.
-    pub(super) fn look(&self, needs: &Needs) -> Result<()> {
-        // The home pool has every index.
-        if self.named.iter().any(|pool| pool != HOME_POOL) {
-            let mut referred = self.store.pools_of(&needs.ranges())?;
-            referred.retain(|pool| self.named.contains(pool));
-            self.referred.set(referred).expect("it is looked once");
+    /// Looks where the content of unchanged files is. Other blocks that are known lie where the
+    /// route says that refers to them.
+    pub(super) fn look(&self, parts: &[Part]) -> Result<()> {
+        let mut referred = self.referred.lock().expect("no holder panics");
+        if referred.unknown.is_empty() {
+            return Ok(());
+        }
+        let mut needs = Needs::default();
+        for part in parts {
+            let Part::Unchanged { previous, .. } = part else { continue };
+            for extent in &previous.extents {
+                if let Extent::Data(run) = extent {
+                    needs.insert(run.chunk);
+                }
+            }
+        }
+        let ranges = needs.ranges();
+        if !ranges.is_empty() {
+            for pool in self.store.pools_of(&ranges)? {
+                if referred.unknown.remove(&pool) {
+                    referred.found.insert(pool);
+                }
+            }
         }
         Ok(())
     }
@@ -40,12 +63,13 @@ impl IndexPools {
     /// The context of an index chunk, where the archive's own chunks are in pools `used`: the home
     /// pool is its first.
     pub(super) fn context<'a>(
-        &'a self,
+        &self,
         mut context: Context,
         used: impl Iterator<Item = &'a str>,
     ) -> Context {
-        let referred = self.referred.get().into_iter().flatten().map(String::as_str);
-        let pools: BTreeSet<&str> = used.chain(referred).collect();
+        let referred = self.referred.lock().expect("no holder panics");
+        let mut pools: BTreeSet<&str> = referred.found.iter().map(String::as_str).collect();
+        used.for_each(|pool| drop(pools.insert(pool)));
         if !pools.is_empty() {
             context.options = Options::default();
             context.options.push(Context::POOL, HOME_POOL);

@@ -80,7 +80,7 @@ impl<'a> Search<'a> {
             return Ok(None);
         }
         let previous = StoredIndex {
-            pages: Pages { page: 0, records: Vec::new().into_iter(), last: None },
+            pages: Pages::default(),
             reader,
             chunks: self.chunks,
             stored: Stored::new(self.store),
@@ -102,7 +102,7 @@ impl<'a> Search<'a> {
         }
         let previous = SealedIndex {
             input: Box::new(input),
-            pages: Pages { page: 0, records: Vec::new().into_iter(), last: None },
+            pages: Pages::default(),
             stored: Stored::new(self.store),
         };
         Some(Parent { archive, started, previous: Box::new(previous) })
@@ -110,10 +110,13 @@ impl<'a> Search<'a> {
 }
 
 /// Entries out of pages, with records of one entry joined.
+#[derive(Default)]
 struct Pages {
     page: usize,
     records: std::vec::IntoIter<IndexEntry>,
     last: Option<IndexEntry>,
+    /// Nothing is behind the last page, to be asked for again.
+    is_over: bool,
 }
 
 impl Pages {
@@ -121,7 +124,7 @@ impl Pages {
         &mut self,
         mut read: impl FnMut(usize) -> Result<Option<Vec<IndexEntry>>>,
     ) -> Result<Option<IndexEntry>> {
-        loop {
+        while !self.is_over {
             for record in self.records.by_ref() {
                 if let Some(whole) = join_records(&mut self.last, record) {
                     return Ok(Some(whole));
@@ -129,10 +132,14 @@ impl Pages {
             }
             match read(self.page)? {
                 Some(records) => self.records = records.into_iter(),
-                None => return Ok(self.last.take()),
+                None => {
+                    self.is_over = true;
+                    return Ok(self.last.take());
+                }
             }
             self.page += 1;
         }
+        Ok(None)
     }
 }
 
@@ -362,7 +369,7 @@ mod tests {
         let mut input = state.record_key().unwrap().open(BufReader::new(file)).unwrap();
         let mut head = [0; RECORD_HEAD_LEN];
         input.read_exact(&mut head).unwrap();
-        let mut pages = Pages { page: 0, records: Vec::new().into_iter(), last: None };
+        let mut pages = Pages::default();
         for expected in &entries {
             let found = pages.next(|_| read_page(&mut input)).unwrap().unwrap();
             assert!(found == *expected, "{} extents", found.extents.len());

@@ -30,6 +30,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
+    /// Of the index, and of what goes with it.
     fn index_context(&self, context: Context, used: &BTreeSet<u16>) -> Context {
         let pools = |route: &u16| self.routes[usize::from(*route)].1.pools();
         self.index.context(context, used.iter().flat_map(pools))
@@ -117,9 +118,11 @@ impl<'a> Tail<'a> {
 
     fn take(&mut self, chunk: EncodedChunk) -> Result<()> {
         let (framing, context) = self.frames.routes[usize::from(chunk.route)].clone();
-        let context = match chunk.kind {
-            ChunkKind::Data => context,
-            _ => self.frames.index_context(context, &self.used),
+        // What no rule sends anywhere and has no content is as much of every pool as the index is.
+        let of_all = chunk.is_bare && (chunk.kind != ChunkKind::Data || chunk.route == 0);
+        let context = match of_all {
+            true => self.frames.index_context(context, &self.used),
+            false => context,
         };
         self.used.insert(chunk.route);
         if let Some(failure) = &chunk.failure {
