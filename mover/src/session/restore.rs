@@ -196,13 +196,12 @@ pub fn restore(
         report: RestoreReport { dry_run, ..RestoreReport::default() },
     };
     let done = std::thread::scope(|scope| {
+        let _closing = cache.closing();
         let started = (0..config.workers).try_for_each(|_| {
             let reader = cache.reader_ahead();
             threads::start_in(scope, "mover-decode", || reader.run()).map(drop)
         });
-        let done = started.and_then(|()| restorer.run());
-        cache.close();
-        done
+        started.and_then(|()| restorer.run())
     });
     let mut report = restorer.finish(done)?;
     (report.chunks_read, report.stored_bytes_read) = decoding.counts();
