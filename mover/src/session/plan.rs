@@ -225,7 +225,11 @@ impl<'a> Staged<'a> {
                     if watch.cancel.is_cancelled() {
                         return Err(cancelled());
                     }
-                    let Ok(mut chunk) = store.read_chunk(&place.chunk) else { continue };
+                    let mut chunk = match store.read_chunk(&place.chunk) {
+                        Ok(chunk) => chunk,
+                        Err(error) if store.is_away(&error) => return Err(error),
+                        Err(_) => continue,
+                    };
                     let payload = std::mem::take(&mut chunk.payload);
                     let length = payload.len();
                     let offset = end.fetch_add(length as u64, Ordering::Relaxed);
@@ -333,6 +337,10 @@ impl ReadStore for Staged<'_> {
 
     fn retries(&self) -> u64 {
         self.store.retries()
+    }
+
+    fn is_away(&self, error: &Error) -> bool {
+        self.store.is_away(error)
     }
 
     fn passes(&self) -> Vec<(u32, u64)> {
