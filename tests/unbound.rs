@@ -65,6 +65,23 @@ fn a_program_attaches_to_a_session_by_its_name_at_either_end() {
     assert_eq!((wait(program).code, wait(session).code), (0, 0));
 }
 
+/// The second used to be taken for the program, and an empty entry was archived as a success.
+#[test]
+fn a_name_that_a_session_waits_under_is_refused_to_another_one() {
+    let (machine, store) = Machine::with_open_store();
+    let other = machine.path("other");
+    machine.ok(args!["init", other, "--no-encryption"]);
+    let archive = |store| args!["archive", "--attach", "dump", "--stdin", "db.sql", "--to", store];
+    let session = machine.spawn(archive(&store));
+    until("it waits", || machine.path("state/mover/sessions/dump.end").exists());
+    machine.fails(2, &["another session waits under the name dump"], archive(&other));
+    let mut program = machine.spawn(args!["attach", "dump"]);
+    program.stdin.take().expect("a pipe").write_all(b"all of it").expect("it reads");
+    assert_eq!((wait(program).code, wait(session).code), (0, 0));
+    let back = machine.ok(args!["restore", store, "db.sql", "db.sql", "--stdout"]);
+    assert_eq!(back.stdout, "all of it");
+}
+
 #[test]
 fn a_session_is_seen_paused_and_stopped_from_another_terminal() {
     let (machine, store) = Machine::with_open_store();

@@ -4,6 +4,7 @@
 //! The folder is its owner's alone, and the kernel says who is at the other end of a socket
 //! (`SO_PEERCRED`): the same user or root, or nobody.
 
+use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -38,6 +39,8 @@ pub struct Notice {
 #[derive(Debug)]
 pub struct Posted {
     path: PathBuf,
+    /// Of a name that several processes may want, and that is free again when this is closed.
+    _lock: Option<File>,
 }
 
 impl Drop for Posted {
@@ -88,7 +91,7 @@ pub fn post(
             let _ = answer(&socket, &notice, &progress, &cancel, began);
         }
     })?;
-    Ok(Posted { path })
+    Ok(Posted { path, _lock: None })
 }
 
 fn answer(
@@ -177,10 +180,13 @@ pub fn steer(state: &Path, id: &str, request: &str) -> Result<Value> {
 /// Waits on a named socket for the program that is the other end of a pipeline.
 pub fn wait_for_end(state: &Path, name: &str, cancel: &Cancel) -> Result<UnixStream> {
     let path = end_path(state, name)?;
-    let listener = listen(&path)?;
+    // Nobody tries by connecting whether the name is taken: that would be the program itself.
+    let lock = Some(lock_name(&path, name)?);
+    let _ = std::fs::remove_file(&path);
     let failed = |cause| Error::io("waiting on", &path, cause);
+    let listener = UnixListener::bind(&path).map_err(failed)?;
+    let _posted = Posted { path: path.clone(), _lock: lock };
     listener.set_nonblocking(true).map_err(failed)?;
-    let _posted = Posted { path: path.clone() };
     loop {
         match listener.accept() {
             Ok((socket, _)) if is_ours(&socket) => {
@@ -196,6 +202,22 @@ pub fn wait_for_end(state: &Path, name: &str, cancel: &Cancel) -> Result<UnixStr
             }
             Err(cause) => return Err(failed(cause)),
         }
+    }
+}
+
+/// Takes a name, beside its socket; the file stays, since another process may be about to lock it.
+fn lock_name(path: &Path, name: &str) -> Result<File> {
+    let path = path.with_extension("lock");
+    let failed = |cause| Error::io("locking", &path, cause);
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("another session waits under the name {name}");
+            Err(Error::new(ErrorKind::Busy, message)
+                .way_out("give another name: --attach NAME, and mover attach NAME"))
+        }
+        Err(TryLockError::Error(cause)) => Err(failed(cause)),
     }
 }
 
@@ -272,6 +294,12 @@ mod tests {
                 text
             })
         };
+        while !end_path(&path, "dump").unwrap().exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // A second one of the name is refused, and the first does not take it for its program.
+        let refused = wait_for_end(&path, "dump", &Cancel::default()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Busy);
         let mut socket = loop {
             match attach(&path, "dump") {
                 Ok(socket) => break socket,
@@ -281,5 +309,10 @@ mod tests {
         socket.write_all(b"from elsewhere").unwrap();
         drop(socket);
         assert_eq!(waiting.join().unwrap(), "from elsewhere");
+        let stopped = Cancel::default();
+        stopped.cancel();
+        // The name is free again.
+        let free = wait_for_end(&path, "dump", &stopped).unwrap_err();
+        assert_eq!(free.kind(), ErrorKind::Cancelled);
     }
 }
