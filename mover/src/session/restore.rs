@@ -196,7 +196,7 @@ pub fn restore(
             wanted_max: (config.chunk_count_max / 4).max(1),
         },
         cache: &cache,
-        throttle: Throttle::new(config.rate_max, Arc::clone(&ambient.clock)),
+        throttle: Throttle::new(config.rate_max, Arc::clone(&ambient.clock), watch.cancel),
         watch,
         marker,
         finisher: Finisher::start()?,
