@@ -103,6 +103,7 @@ pub fn post(
         let _ = std::fs::remove_file(&path);
     }
     let listener = listen(&path)?;
+    let posted = Posted { path, _lock: None };
     let (progress, cancel, began) = (Arc::clone(progress), cancel.clone(), Instant::now());
     threads::start("mover-board", move || {
         for socket in listener.incoming().flatten().filter(is_ours) {
@@ -110,7 +111,7 @@ pub fn post(
             let _ = answer(&socket, &notice, &progress, &cancel, began);
         }
     })?;
-    Ok(Posted { path, _lock: None })
+    Ok(posted)
 }
 
 fn answer(
