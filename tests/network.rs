@@ -293,7 +293,7 @@ fn a_restore_from_a_server_that_dies_for_good_ends_and_goes_on_later() {
     let (mut server, client, url) = pair();
     let source = client.path("source");
     for number in 0..50 {
-        tree::random_file(&source.join(format!("a/{number:02}")), number, 400 << 10);
+        tree::random_file(&source.join(format!("a/{number:02}")), number, 800 << 10);
     }
     tree::random_file(&source.join("long"), 50, 64 << 20);
     client.ok(args!["archive", source, "--to", url, "--name", "a"]);
