@@ -2,7 +2,8 @@
 //! is said clearly, and loses nothing.
 
 use std::net::TcpListener;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::kit::disk::SmallDisk;
 use crate::kit::machine::wait;
@@ -284,6 +285,44 @@ fn a_server_that_dies_for_good_is_given_up_in_time() {
     let into = client.path("restored");
     client.ok(args!["restore", url, "source", "--into", into]);
     assert_same(&source, &into);
+}
+
+/// It used to try again for each of the files, and to begin the long one anew.
+#[test]
+fn a_restore_from_a_server_that_dies_for_good_ends_and_goes_on_later() {
+    let (mut server, client, url) = pair();
+    let source = client.path("source");
+    for number in 0..50 {
+        tree::random_file(&source.join(format!("a/{number:02}")), number, 800 << 10);
+    }
+    tree::random_file(&source.join("long"), 50, 64 << 20);
+    client.ok(args!["archive", source, "--to", url, "--name", "a"]);
+    let there = |path: &Path| {
+        let listing = std::fs::read_dir(path).into_iter().flatten().flatten();
+        listing.filter_map(|item| item.metadata().ok()).map(|meta| meta.len()).sum::<u64>()
+    };
+    // In the middle of the small files, and in the middle of the long one.
+    for (folder, length) in [("a", 6 << 20), ("", 24 << 20)] {
+        let into = client.path(&format!("restored-{folder}"));
+        let restore = args!["--retry-for", "2s", "restore", url, "a", "--into", into];
+        let child = client.spawn([restore.clone(), args!["--limit-rate", "20M"]].concat());
+        let begin = Instant::now();
+        while there(&into.join(folder)) < length {
+            assert!(begin.elapsed() < Duration::from_secs(60), "nothing is restored");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.kill();
+        let done = wait(child);
+        assert_eq!(done.code, 2, "{done:?}");
+        done.assert_says(&["given up after 2 seconds", "run the same command again"]);
+        assert!(done.seconds < 20.0, "{done:?}");
+        server.start();
+        let done = client.json(restore);
+        let (kept, resumed) = (done.number("bytes_kept"), done.number("resumed_files"));
+        let is_long = folder.is_empty();
+        assert!(kept + (1 << 20) >= length && resumed == u64::from(is_long), "{done:?}");
+        assert_same(&source, &into);
+    }
 }
 
 #[test]

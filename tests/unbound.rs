@@ -65,6 +65,53 @@ fn a_program_attaches_to_a_session_by_its_name_at_either_end() {
     assert_eq!((wait(program).code, wait(session).code), (0, 0));
 }
 
+/// The second used to be taken for the program, and an empty entry was archived as a success.
+#[test]
+fn a_name_that_a_session_waits_under_is_refused_to_another_one() {
+    let (machine, store) = Machine::with_open_store();
+    let other = machine.path("other");
+    machine.ok(args!["init", other, "--no-encryption"]);
+    let archive = |store| args!["archive", "--attach", "dump", "--stdin", "db.sql", "--to", store];
+    let session = machine.spawn(archive(&store));
+    until("it waits", || machine.path("state/mover/sessions/dump.end").exists());
+    machine.fails(2, &["another session waits under the name dump"], archive(&other));
+    let mut program = machine.spawn(args!["attach", "dump"]);
+    program.stdin.take().expect("a pipe").write_all(b"all of it").expect("it reads");
+    assert_eq!((wait(program).code, wait(session).code), (0, 0));
+    let back = machine.ok(args!["restore", store, "db.sql", "db.sql", "--stdout"]);
+    assert_eq!(back.stdout, "all of it");
+}
+
+#[test]
+fn a_session_that_cannot_be_shown_goes_on_and_says_so() {
+    let (machine, store) = Machine::with_open_store();
+    let unshown = "mover status does not show this";
+    let source = machine.path("source");
+    tree::sample(&source, 6);
+    let sessions = machine.path("state/mover/sessions");
+    tree::write(&sessions, "in the way of a folder");
+    let done = machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
+    done.assert_says(&[unshown]);
+    // Nothing at all can be kept there.
+    let machine = machine.variable("XDG_STATE_HOME", "/dev/null/state");
+    let into = machine.path("restored");
+    let done = machine.ok(args!["restore", store, "a", "--into", into]);
+    done.assert_says(&[unshown, "it cannot go on later"]);
+    assert_same(&source, &into);
+    // Longer than the path of a socket may be.
+    let long = machine.path(&"x".repeat(150));
+    // As every machine of the tests has it.
+    tree::write(&long.join("mover/cache.key"), [0x6d; 32]);
+    let machine = machine.variable("XDG_STATE_HOME", long);
+    let into = machine.path("restored-again");
+    let restore = args!["restore", store, "a", "--into", into, "--limit-rate", "100K"];
+    let child = machine.spawn(restore);
+    assert_eq!(status(&machine, &[])["kind"], "restore");
+    let session = status(&machine, &[]);
+    machine.ok(args!["status", "--stop", session["id"].as_str().expect("an id")]);
+    assert_eq!(wait(child).code, 2);
+}
+
 #[test]
 fn a_session_is_seen_paused_and_stopped_from_another_terminal() {
     let (machine, store) = Machine::with_open_store();

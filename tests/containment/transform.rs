@@ -165,6 +165,28 @@ fn a_flood_of_log_lines_is_cut_and_counted() {
 }
 
 #[test]
+fn a_trap_at_every_call_gives_no_further_log_lines() {
+    let guest = Guest::transform().saying("spam").with(
+        "encode",
+        "(global.set $count (i32.const 40))
+         (loop $again
+           (call $log (i32.const 2) (i32.const 2048) (i32.const 4))
+           (global.set $count (i32.sub (global.get $count) (i32.const 1)))
+           (br_if $again (global.get $count)))
+         (unreachable)",
+    );
+    let (engine, lines) = engine();
+    let plugin = engine.load(&guest.build(), mover::plugin::Trust::Operator).unwrap();
+    let mut codec = plugin.transform("{}", &[]).unwrap();
+    for _ in 0..5 {
+        codec.encode(&info(PLAIN), PLAIN, &mut Vec::new()).unwrap_err();
+    }
+    assert_eq!(lines.lock().unwrap().len(), limits().log_lines_max as usize);
+    let (traps, seen) = (codec.usage().traps, u64::from(limits().log_lines_max));
+    assert_eq!(codec.usage().log_lines_dropped, traps * 40 - seen);
+}
+
+#[test]
 fn an_endless_flood_of_log_lines_passes_the_time_limit() {
     let endless =
         "(loop $again (call $log (i32.const 0) (i32.const 0) (i32.const 65536)) (br $again))";

@@ -17,6 +17,7 @@ use super::console::Console;
 use super::open::{access, ambient, cancel_on_signals, engine, has_passphrase, workers};
 use super::parity;
 use super::place::{Place, open_writer};
+use super::status;
 use crate::archive::DecodeVerify;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{StateFolder, default_writer};
@@ -74,12 +75,11 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
     let engine = engine(global, console)?;
     let config = config(&command, policy.as_ref())?;
     let progress = Arc::new(Progress::default());
-    let state = state_folder(None)?;
     let notice =
         Notice { kind: "archive", archive: config.name.clone(), store: to.display().to_string() };
-    let _posted = board::post(&state, notice, &progress, &cancel)?;
+    let _posted = status::post(notice, &progress, &cancel, console);
     let attached = match &command.attach {
-        Some(name) => Some(board::wait_for_end(&state, name, &cancel)?),
+        Some(name) => Some(board::wait_for_end(&state_folder(None)?, name, &cancel)?),
         None => None,
     };
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };

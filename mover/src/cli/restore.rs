@@ -12,6 +12,7 @@ use super::console::Console;
 use super::list::readable;
 use super::open::{ambient, cancel_on_signals, engine, keyring, path_bytes, workers};
 use super::place::open_store;
+use super::status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::StateFolder;
 use crate::net::{Address, state_folder};
@@ -45,20 +46,19 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
     let decoding = Decoding::new(&*store, &engine, &keyring);
     let progress = Arc::new(Progress::default());
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
-    let state = state_folder(None)?;
     let notice = Notice {
         kind: "restore",
         archive: record.header.name.clone(),
         store: command.store.display().to_string(),
     };
-    let _posted = board::post(&state, notice, &progress, &cancel)?;
+    let _posted = status::post(notice, &progress, &cancel, console);
     if command.plan {
         let filter = PathFilter::new(path_bytes(&command.paths));
         return tell_plan(&session::plan(&*store, &decoding, footer, filter, &watch)?, console);
     }
     let Some(into) = command.into.clone() else {
         let output = match &command.attach {
-            Some(name) => Some(board::wait_for_end(&state, name, &cancel)?),
+            Some(name) => Some(board::wait_for_end(&state_folder(None)?, name, &cancel)?),
             None => None,
         };
         let path = one_path(&command)?;

@@ -1,6 +1,7 @@
 //! `mover status`: what runs on this machine or on a server; and has it wait, go on or stop.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,11 +13,27 @@ use super::open::cancel_on_signals;
 use super::place::{Place, remote};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::{RemoteStore, Steering, state_folder};
-use crate::session::board;
+use crate::pipeline::Cancel;
+use crate::session::Progress;
+use crate::session::board::{self, Notice, Posted};
 use crate::units::show;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Puts this session on the board. Where that cannot be, as in a home that is read-only, the session
+/// goes on without being seen.
+pub(super) fn post(
+    notice: Notice,
+    progress: &Arc<Progress>,
+    cancel: &Cancel,
+    console: &Console,
+) -> Option<Posted> {
+    let posted = state_folder(None).and_then(|it| board::post(&it, notice, progress, cancel));
+    posted
+        .inspect_err(|error| console.note(&format!("mover status does not show this: {error}")))
+        .ok()
+}
 
 pub(super) fn run(command: &Status, global: &Global, console: &Console) -> Result<Outcome> {
     let cancel = cancel_on_signals()?;

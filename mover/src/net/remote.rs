@@ -337,6 +337,10 @@ impl ReadStore for RemoteStore {
         self.retries.load(Ordering::Relaxed)
     }
 
+    fn is_away(&self, error: &Error) -> bool {
+        is_lost(error)
+    }
+
     fn groups(&self) -> Result<Vec<KeyGroup>> {
         match self.ask(&Request::Groups, &[])? {
             (Reply::Bytes, bytes) => {

@@ -1,5 +1,7 @@
 //! A parallel stretch: workers that each take an item through all fused stages.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -7,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{Meter, Sequenced};
 use crate::buffer::{Buffer, BufferPool};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::threads;
 
 /// Workers between a queue of inputs and a queue of outputs.
@@ -16,6 +18,7 @@ use crate::threads;
 /// are taken in order. So whenever an output waits for an earlier one, that earlier one is in the
 /// hands of a worker that has all it needs, and will come. Whoever takes the outputs holds their
 /// only receiver: when it is dropped the workers end, and after them whoever submits is told.
+/// A worker that panics gives an error as its output, since those behind it wait for one.
 #[derive(Debug)]
 pub struct Stretch<I> {
     inputs: Option<Sender<Sequenced<I>>>,
@@ -52,9 +55,14 @@ impl<I: Send + 'static> Stretch<I> {
             threads::start("mover-stretch", move || {
                 while let Some(buffer) = meter.wait(|| buffers.acquire()) {
                     let Ok(input) = meter.wait(|| inputs.recv()) else { return };
-                    let item = meter.busy(|| work(input.item, buffer));
+                    let item = AssertUnwindSafe(|| meter.busy(|| work(input.item, buffer)));
+                    let (item, panicked) = match catch_unwind(item) {
+                        Ok(item) => (item, false),
+                        Err(panic) => (Err(panic_of(&*panic)), true),
+                    };
                     let output = Sequenced { sequence: input.sequence, item };
-                    if meter.wait(|| outputs.send(output)).is_err() {
+                    // What a panic left of the stages works on nothing more.
+                    if meter.wait(|| outputs.send(output)).is_err() || panicked {
                         return;
                     }
                 }
@@ -83,6 +91,13 @@ impl<I: Send + 'static> Stretch<I> {
             }
         }
     }
+}
+
+fn panic_of(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let message = format!("a worker panicked: {}", text.unwrap_or("it does not say why"));
+    Error::new(ErrorKind::Plugin, message).way_out("this is a bug of mover: please report it")
 }
 
 #[cfg(test)]
@@ -129,5 +144,41 @@ mod tests {
         }
         stretch.join();
         assert_eq!(tail.join().expect("no panic"), (0..500).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_worker_that_panics_is_an_error_behind_what_came_before_it() {
+        let pool = Arc::new(BufferPool::new(3, 8));
+        let work = || {
+            |input: u64, mut buffer: Buffer| {
+                assert!(input != 5, "no fives");
+                buffer.extend_from_slice(&input.to_le_bytes());
+                Ok(buffer)
+            }
+        };
+        let instances = vec![work(), work()];
+        let (mut stretch, outputs) = Stretch::start(instances, &pool, &Meter::new("test")).unwrap();
+        let tail = std::thread::spawn(move || {
+            let (mut order, mut count) = (Resequencer::default(), 0);
+            for output in outputs {
+                order.push(output);
+                while let Some(item) = order.pop() {
+                    match item {
+                        Ok(_) => count += 1,
+                        Err(error) => return (count, Some(error.to_string())),
+                    }
+                }
+            }
+            (count, None)
+        });
+        // Far more than all queues hold.
+        for input in 0..500 {
+            if !stretch.submit(input) {
+                break;
+            }
+        }
+        stretch.join();
+        let (count, error) = tail.join().expect("it does not panic itself");
+        assert_eq!((count, error.as_deref()), (5, Some("a worker panicked: no fives")));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use format::{Digest, Role};
 use wasmtime::component::{Component, Linker};
@@ -286,11 +287,10 @@ impl Plugin {
         self.trust != Trust::Carried
     }
 
-    pub(super) fn store(&self) -> Store<State> {
+    pub(super) fn store(&self, log_lines_left: &Arc<AtomicU32>) -> Store<State> {
         let limits = &self.limits;
-        let log = Arc::clone(&self.log);
-        let state =
-            State::new(Arc::clone(&self.name), limits.memory_max, log, limits.log_lines_max);
+        let (name, log) = (Arc::clone(&self.name), Arc::clone(&self.log));
+        let state = State::new(name, limits.memory_max, log, Arc::clone(log_lines_left));
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.meter);
         // What a component returns is copied before it can be judged: its length is bounded first.

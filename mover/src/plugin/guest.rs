@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasmtime::component::{Linker, Resource, ResourceAny, ResourceType, WasmList, WasmStr};
 use wasmtime::{Store, StoreContextMut, Trap};
@@ -28,12 +29,18 @@ pub(super) struct State {
     pub(super) meter: Meter,
     plugin: Arc<str>,
     log: LogSink,
-    log_lines_left: u32,
+    /// Shared with the instances that take its place after a trap.
+    log_lines_left: Arc<AtomicU32>,
     log_lines_dropped: u64,
 }
 
 impl State {
-    pub(super) fn new(plugin: Arc<str>, memory_max: usize, log: LogSink, log_lines: u32) -> State {
+    pub(super) fn new(
+        plugin: Arc<str>,
+        memory_max: usize,
+        log: LogSink,
+        log_lines_left: Arc<AtomicU32>,
+    ) -> State {
         State {
             output: Vec::new(),
             output_max: 0,
@@ -41,7 +48,7 @@ impl State {
             meter: Meter::new(memory_max),
             plugin,
             log,
-            log_lines_left: log_lines,
+            log_lines_left,
             log_lines_dropped: 0,
         }
     }
@@ -104,12 +111,13 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         |mut store: StoreContextMut<'_, State>, (level, line): (Level, WasmStr)| {
             charge(&mut store, 0)?;
             let state = store.data_mut();
-            if state.log_lines_left == 0 {
+            // One instance after another: nobody else counts meanwhile.
+            let Some(left) = state.log_lines_left.load(Ordering::Relaxed).checked_sub(1) else {
                 // Not even looked at: it stays in the component's memory.
                 state.log_lines_dropped += 1;
                 return Ok(());
-            }
-            state.log_lines_left -= 1;
+            };
+            state.log_lines_left.store(left, Ordering::Relaxed);
             let (log, plugin) = (Arc::clone(&state.log), Arc::clone(&state.plugin));
             let level = match level {
                 Level::Debug => LogLevel::Debug,
@@ -164,6 +172,7 @@ pub(super) struct Guest<B: Bindings> {
     config: String,
     arguments: B::Arguments,
     live: Option<Box<Live<B>>>,
+    log_lines_left: Arc<AtomicU32>,
     usage: Usage,
 }
 
@@ -196,7 +205,9 @@ impl<B: Bindings> Guest<B> {
         arguments: B::Arguments,
     ) -> Result<Guest<B>> {
         let config = config.to_owned();
-        let mut guest = Guest { plugin, config, arguments, live: None, usage: Usage::default() };
+        let log_lines_left = Arc::new(AtomicU32::new(plugin.limits().log_lines_max));
+        let usage = Usage::default();
+        let mut guest = Guest { plugin, config, arguments, live: None, log_lines_left, usage };
         guest.live = Some(guest.start()?);
         Ok(guest)
     }
@@ -212,7 +223,7 @@ impl<B: Bindings> Guest<B> {
 
     fn start(&mut self) -> Result<Box<Live<B>>> {
         get_ready()?;
-        let mut store = self.plugin.store();
+        let mut store = self.plugin.store(&self.log_lines_left);
         let fuel = self.plugin.limits().fuel(self.config.len());
         let opened = store.set_fuel(fuel).and_then(|()| {
             let bindings = B::instantiate(&mut store, &self.plugin)?;

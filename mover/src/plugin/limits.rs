@@ -11,7 +11,8 @@ pub struct Limits {
     pub fuel_base: u64,
     /// Fuel for every byte of input besides. The slowest level of zstd takes a few thousand.
     pub fuel_per_byte: u64,
-    /// Log lines of one instance that reach the operator; the rest is counted.
+    /// Log lines of one instance, and of those that take its place after a trap, that reach the
+    /// operator; the rest is counted.
     pub log_lines_max: u32,
     /// Bytes that the host takes from an instance at once: what a call returns, or hands to the
     /// log or the sink.

@@ -575,7 +575,11 @@ impl Run<'_> {
             windows: filling,
             progress,
             cancel: self.watch.cancel,
-            throttle: Throttle::new(self.config.rate_max, Arc::clone(&self.ambient.clock)),
+            throttle: Throttle::new(
+                self.config.rate_max,
+                Arc::clone(&self.ambient.clock),
+                self.watch.cancel,
+            ),
             walk_meter,
             read_meter,
             filters: &self.recipe.filters,

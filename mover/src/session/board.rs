@@ -4,7 +4,9 @@
 //! The folder is its owner's alone, and the kernel says who is at the other end of a socket
 //! (`SO_PEERCRED`): the same user or root, or nobody.
 
+use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -38,6 +40,8 @@ pub struct Notice {
 #[derive(Debug)]
 pub struct Posted {
     path: PathBuf,
+    /// Of a name that several processes may want, and that is free again when this is closed.
+    _lock: Option<File>,
 }
 
 impl Drop for Posted {
@@ -47,12 +51,26 @@ impl Drop for Posted {
     }
 }
 
-fn listen(path: &Path) -> Result<UnixListener> {
-    // A killed process left it; one that lives would answer.
-    if UnixStream::connect(path).is_err() {
-        let _ = std::fs::remove_file(path);
+/// What the kernel takes as the path of a socket, in bytes.
+const SOCKET_PATH_LENGTH_MAX: usize = 107;
+
+/// Reaches a socket by its path; where that is too long, by the descriptor of its folder.
+fn reach<T>(path: &Path, by: impl FnOnce(&Path) -> std::io::Result<T>) -> std::io::Result<T> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return by(path) };
+    if path.as_os_str().len() <= SOCKET_PATH_LENGTH_MAX {
+        return by(path);
     }
-    UnixListener::bind(path).map_err(|cause| Error::io("listening on", path, cause))
+    let folder = File::open(folder)?;
+    by(&Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name))
+}
+
+fn connect(path: &Path) -> std::io::Result<UnixStream> {
+    reach(path, |path| UnixStream::connect(path))
+}
+
+fn listen(path: &Path) -> Result<UnixListener> {
+    reach(path, |path| UnixListener::bind(path))
+        .map_err(|cause| Error::io("listening on", path, cause))
 }
 
 fn folder(state: &Path) -> Result<PathBuf> {
@@ -80,7 +98,12 @@ pub fn post(
     cancel: &Cancel,
 ) -> Result<Posted> {
     let path = folder(state)?.join(format!("{}.socket", std::process::id()));
+    // A killed process left it; one that lives, under the same number in a container, answers.
+    if connect(&path).is_err() {
+        let _ = std::fs::remove_file(&path);
+    }
     let listener = listen(&path)?;
+    let posted = Posted { path, _lock: None };
     let (progress, cancel, began) = (Arc::clone(progress), cancel.clone(), Instant::now());
     threads::start("mover-board", move || {
         for socket in listener.incoming().flatten().filter(is_ours) {
@@ -88,7 +111,7 @@ pub fn post(
             let _ = answer(&socket, &notice, &progress, &cancel, began);
         }
     })?;
-    Ok(Posted { path })
+    Ok(posted)
 }
 
 fn answer(
@@ -129,7 +152,7 @@ fn answer(
 }
 
 fn ask(path: &Path, request: &str) -> std::io::Result<Value> {
-    let mut socket = UnixStream::connect(path)?;
+    let mut socket = connect(path)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     writeln!(socket, "{request}")?;
     let mut line = String::new();
@@ -177,10 +200,13 @@ pub fn steer(state: &Path, id: &str, request: &str) -> Result<Value> {
 /// Waits on a named socket for the program that is the other end of a pipeline.
 pub fn wait_for_end(state: &Path, name: &str, cancel: &Cancel) -> Result<UnixStream> {
     let path = end_path(state, name)?;
-    let listener = listen(&path)?;
+    // Nobody tries by connecting whether the name is taken: that would be the program itself.
+    let lock = Some(lock_name(&path, name)?);
+    let _ = std::fs::remove_file(&path);
     let failed = |cause| Error::io("waiting on", &path, cause);
+    let listener = listen(&path)?;
+    let _posted = Posted { path: path.clone(), _lock: lock };
     listener.set_nonblocking(true).map_err(failed)?;
-    let _posted = Posted { path: path.clone() };
     loop {
         match listener.accept() {
             Ok((socket, _)) if is_ours(&socket) => {
@@ -199,10 +225,26 @@ pub fn wait_for_end(state: &Path, name: &str, cancel: &Cancel) -> Result<UnixStr
     }
 }
 
+/// Takes a name, beside its socket; the file stays, since another process may be about to lock it.
+fn lock_name(path: &Path, name: &str) -> Result<File> {
+    let path = path.with_extension("lock");
+    let failed = |cause| Error::io("locking", &path, cause);
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("another session waits under the name {name}");
+            Err(Error::new(ErrorKind::Busy, message)
+                .way_out("give another name: --attach NAME, and mover attach NAME"))
+        }
+        Err(TryLockError::Error(cause)) => Err(failed(cause)),
+    }
+}
+
 /// Becomes the other end of a pipeline that waits under a name.
 pub fn attach(state: &Path, name: &str) -> Result<UnixStream> {
     let path = end_path(state, name)?;
-    let socket = UnixStream::connect(&path).map_err(|cause| {
+    let socket = connect(&path).map_err(|cause| {
         Error::new(ErrorKind::Missing, format!("no session waits under the name {name}"))
             .because(cause)
             .way_out("begin it first: mover archive --attach NAME --stdin FILE --to STORE")
@@ -229,24 +271,30 @@ mod tests {
     #[test]
     fn a_session_says_how_it_is_and_does_what_it_is_told() {
         let state = tempfile::tempdir().unwrap();
+        says_and_does(state.path());
+        // Too long for a socket's path.
+        says_and_does(&state.path().join("x".repeat(150)));
+    }
+
+    fn says_and_does(state: &Path) {
         let (progress, cancel) = (Arc::new(Progress::default()), Cancel::default());
         progress.bytes(42);
         let notice =
             Notice { kind: "archive", archive: "src".into(), store: "/backup/store".into() };
-        let posted = post(state.path(), notice, &progress, &cancel).unwrap();
-        let found = statuses(state.path()).unwrap();
+        let posted = post(state, notice, &progress, &cancel).unwrap();
+        let found = statuses(state).unwrap();
         assert_eq!((found.len(), &found[0]["bytes"]), (1, &json!(42)));
         let id = found[0]["id"].as_str().unwrap().to_owned();
-        assert_eq!(steer(state.path(), &id, "pause").unwrap()["paused"], true);
+        assert_eq!(steer(state, &id, "pause").unwrap()["paused"], true);
         assert!(cancel.is_paused());
-        steer(state.path(), &id, "continue").unwrap();
+        steer(state, &id, "continue").unwrap();
         assert!(!cancel.is_paused());
-        steer(state.path(), &id, "stop").unwrap();
+        steer(state, &id, "stop").unwrap();
         assert!(cancel.is_cancelled());
-        assert!(steer(state.path(), "1", "stop").is_err());
-        assert!(steer(state.path(), "../x", "stop").is_err());
+        assert!(steer(state, "1", "stop").is_err());
+        assert!(steer(state, "../x", "stop").is_err());
         drop(posted);
-        assert!(statuses(state.path()).unwrap().is_empty());
+        assert!(statuses(state).unwrap().is_empty());
     }
 
     #[test]
@@ -261,7 +309,7 @@ mod tests {
     #[test]
     fn a_program_attaches_by_name() {
         let state = tempfile::tempdir().unwrap();
-        let path = state.path().to_owned();
+        let path = state.path().join("x".repeat(100));
         assert!(attach(&path, "dump").is_err() && attach(&path, "a/b").is_err());
         let waiting = {
             let path = path.clone();
@@ -272,6 +320,12 @@ mod tests {
                 text
             })
         };
+        while !end_path(&path, "dump").unwrap().exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // A second one of the name is refused, and the first does not take it for its program.
+        let refused = wait_for_end(&path, "dump", &Cancel::default()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Busy);
         let mut socket = loop {
             match attach(&path, "dump") {
                 Ok(socket) => break socket,
@@ -281,5 +335,10 @@ mod tests {
         socket.write_all(b"from elsewhere").unwrap();
         drop(socket);
         assert_eq!(waiting.join().unwrap(), "from elsewhere");
+        let stopped = Cancel::default();
+        stopped.cancel();
+        // The name is free again.
+        let free = wait_for_end(&path, "dump", &stopped).unwrap_err();
+        assert_eq!(free.kind(), ErrorKind::Cancelled);
     }
 }

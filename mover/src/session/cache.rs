@@ -98,8 +98,8 @@ impl<'a> ChunkCache<'a> {
         ReaderAhead(self)
     }
 
-    /// The first that is wanted of what no other reader stands in the way of, marked as loading.
-    fn next(&self) -> Option<Wanted> {
+    /// The first that is wanted of what no other reader stands in the way of.
+    fn next(&self) -> Option<Loading<'_, 'a>> {
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -114,41 +114,20 @@ impl<'a> ChunkCache<'a> {
                 streamed.extend(first.tape);
                 drop(state);
                 self.changed.notify_all();
-                return Some(first);
+                let Wanted { chunk, tape } = first;
+                return Some(Loading { cache: self, chunk, tape, is_loaded: false });
             }
             state = self.changed.wait(state).expect("no holder panics");
         }
     }
 
-    /// Ends the readers-ahead.
-    pub fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
+    /// Ends the readers-ahead when it is dropped, after a panic too.
+    pub fn closing(&self) -> Closing<'_, 'a> {
+        Closing(self)
     }
 
     fn lock(&self) -> MutexGuard<'_, CacheState> {
         self.state.lock().expect("no holder panics")
-    }
-
-    fn settle(&self, id: ChunkId, loaded: Result<DecodedChunk>) -> Result<Arc<DecodedChunk>> {
-        let mut state = self.lock();
-        let result = match loaded {
-            Ok(chunk) => {
-                let chunk = Arc::new(chunk);
-                state.clock += 1;
-                let now = state.clock;
-                state.slots.insert(id, Slot::Ready(Arc::clone(&chunk), now));
-                self.evict(&mut state);
-                Ok(chunk)
-            }
-            Err(error) => {
-                state.slots.remove(&id);
-                Err(error)
-            }
-        };
-        drop(state);
-        self.changed.notify_all();
-        result
     }
 
     fn evict(&self, state: &mut CacheState) {
@@ -163,6 +142,57 @@ impl<'a> ChunkCache<'a> {
     }
 }
 
+/// See [`ChunkCache::closing`].
+pub struct Closing<'c, 'a>(&'c ChunkCache<'a>);
+
+impl Drop for Closing<'_, '_> {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// A slot that is marked as loading, until this is dropped: where nothing was loaded, be it for a
+/// panic, whoever waits for it loads it anew.
+struct Loading<'c, 'a> {
+    cache: &'c ChunkCache<'a>,
+    chunk: ChunkId,
+    /// The tape that is streamed for it.
+    tape: Option<u32>,
+    is_loaded: bool,
+}
+
+impl Loading<'_, '_> {
+    fn leave_tape(&mut self) {
+        if let Some(tape) = self.tape.take() {
+            self.cache.lock().streamed.remove(&tape);
+            self.cache.changed.notify_all();
+        }
+    }
+
+    fn settle(mut self, loaded: Result<DecodedChunk>) -> Result<Arc<DecodedChunk>> {
+        let chunk = Arc::new(loaded?);
+        let mut state = self.cache.lock();
+        state.clock += 1;
+        let now = state.clock;
+        state.slots.insert(self.chunk, Slot::Ready(Arc::clone(&chunk), now));
+        self.cache.evict(&mut state);
+        drop(state);
+        self.is_loaded = true;
+        Ok(chunk)
+    }
+}
+
+impl Drop for Loading<'_, '_> {
+    fn drop(&mut self) {
+        self.leave_tape();
+        if !self.is_loaded {
+            self.cache.lock().slots.remove(&self.chunk);
+        }
+        self.cache.changed.notify_all();
+    }
+}
+
 /// Loads what is wanted, on a thread of its own.
 pub struct ReaderAhead<'c, 'a>(&'c ChunkCache<'a>);
 
@@ -171,14 +201,12 @@ impl ReaderAhead<'_, '_> {
     pub fn run(self) {
         let cache = self.0;
         let mut decoder = Decoder::new(cache.decoding);
-        while let Some(Wanted { chunk, tape }) = cache.next() {
+        while let Some(mut loading) = cache.next() {
+            let chunk = loading.chunk;
             let stored = cache.decoding.read(&chunk);
-            if let Some(tape) = tape {
-                cache.lock().streamed.remove(&tape);
-                cache.changed.notify_all();
-            }
+            loading.leave_tape();
             // Whoever asks for a chunk that failed here tries again and gets the error itself.
-            let _ = cache.settle(chunk, stored.and_then(|stored| decoder.decode(&chunk, &stored)));
+            let _ = loading.settle(stored.and_then(|stored| decoder.decode(&chunk, &stored)));
         }
     }
 }
@@ -214,7 +242,52 @@ impl ChunkProvider for ChunkCache<'_> {
         state.wanted.retain(|wanted| wanted.chunk != *id);
         drop(state);
         self.changed.notify_all();
+        let loading = Loading { cache: self, chunk: *id, tape: None, is_loaded: false };
         let loaded = self.own.lock().expect("no holder panics").chunk(id);
-        self.settle(*id, loaded)
+        loading.settle(loaded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::{SystemClock, SystemRandom};
+    use crate::error::ErrorKind;
+    use crate::key::{Keyring, unencrypted_group};
+    use crate::plugin::{Engine, Limits};
+    use crate::store::{Store, StoreConfig};
+
+    /// Waits for ever where it fails: whoever asks for a chunk waits for who loads it.
+    #[test]
+    fn what_a_panic_leaves_half_loaded_is_loaded_by_who_needs_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig::new(folder.path().join("store"));
+        let group = unencrypted_group(&SystemRandom, &SystemClock::start());
+        Store::create(&config, &group).unwrap();
+        let store = Store::open(&config).unwrap();
+        let engine = Engine::new(None, Limits::default(), Arc::new(|_, _, _| {})).unwrap();
+        let keyring = Keyring::empty();
+        let decoding = Decoding::new(&store, &engine, &keyring);
+        let cache = ChunkCache::new(&decoding, 4);
+        let id = ChunkId::default();
+        cache.want(&[id]);
+        let reading = || {
+            let _reader = cache.reader_ahead();
+            let _loading = cache.next().expect("one is wanted");
+            panic!("in the middle of it");
+        };
+        std::thread::scope(|scope| assert!(scope.spawn(reading).join().is_err()));
+        assert_eq!(cache.chunk(&id).unwrap_err().kind(), ErrorKind::Missing);
+        // And who closes it by a panic ends the readers.
+        let closing = || {
+            let _closing = cache.closing();
+            panic!("while others read ahead");
+        };
+        std::thread::scope(|scope| {
+            let reader = cache.reader_ahead();
+            let reading = scope.spawn(|| reader.run());
+            assert!(scope.spawn(closing).join().is_err());
+            assert!(reading.join().is_ok());
+        });
     }
 }

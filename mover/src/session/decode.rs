@@ -24,6 +24,8 @@ pub struct Decoding<'a> {
     epochs: Mutex<HashMap<(SessionId, u32), Option<EpochKey>>>,
     /// The volumes that are tapes.
     tapes: OnceLock<HashSet<u32>>,
+    /// Why the store is given up.
+    away: OnceLock<String>,
     chunks_read: AtomicU64,
     stored_bytes_read: AtomicU64,
 }
@@ -39,6 +41,7 @@ impl<'a> Decoding<'a> {
             plugins: Mutex::default(),
             epochs: Mutex::default(),
             tapes: OnceLock::new(),
+            away: OnceLock::new(),
             chunks_read: AtomicU64::new(0),
             stored_bytes_read: AtomicU64::new(0),
         }
@@ -69,9 +72,27 @@ impl<'a> Decoding<'a> {
         Ok(passes.into_iter().map(|(number, passes)| (label(number), passes)).collect())
     }
 
+    /// Asks the store; but once nobody could be reached there, no more: each question would wait
+    /// as long as the first.
+    fn ask<T>(&self, question: impl FnOnce(&dyn ReadStore) -> Result<T>) -> Result<T> {
+        if let Some(why) = self.away() {
+            return Err(Error::new(ErrorKind::Io, why));
+        }
+        question(self.store).inspect_err(|error| {
+            if self.store.is_away(error) {
+                self.away.get_or_init(|| error.to_string());
+            }
+        })
+    }
+
+    /// Why the store is not asked any more, if it could not be reached.
+    pub(super) fn away(&self) -> Option<&str> {
+        self.away.get().map(String::as_str)
+    }
+
     /// Reads a chunk as it is stored.
     pub(super) fn read(&self, id: &ChunkId) -> Result<StoredChunk> {
-        let stored = self.store.read_chunk(id)?;
+        let stored = self.ask(|store| store.read_chunk(id))?;
         self.chunks_read.fetch_add(1, Ordering::Relaxed);
         self.stored_bytes_read.fetch_add(stored.payload.len() as u64, Ordering::Relaxed);
         Ok(stored)
@@ -81,14 +102,14 @@ impl<'a> Decoding<'a> {
     /// has no tapes as far as the order of reading goes.
     pub(super) fn tapes(&self, chunks: &[ChunkId]) -> Vec<Option<u32>> {
         let tapes = self.tapes.get_or_init(|| {
-            let volumes = self.store.volumes().unwrap_or_default();
+            let volumes = self.ask(|store| store.volumes()).unwrap_or_default();
             let tapes = volumes.iter().filter(|volume| volume.kind == MediumKind::Tape);
             tapes.map(|volume| volume.number).collect()
         });
         if tapes.is_empty() {
             return vec![None; chunks.len()];
         }
-        let places = self.store.chunk_places(chunks).unwrap_or_default();
+        let places = self.ask(|store| store.chunk_places(chunks)).unwrap_or_default();
         let volume = |place: Option<ChunkPlace>| place.map(|place| place.volume);
         let mut volumes: Vec<_> = places.into_iter().map(volume).collect();
         volumes.resize(chunks.len(), None);
@@ -100,7 +121,7 @@ impl<'a> Decoding<'a> {
         if let Some(header) = sessions.get(&session) {
             return Ok(Arc::clone(header));
         }
-        let header = Arc::new(self.store.session(&session)?);
+        let header = Arc::new(self.ask(|store| store.session(&session))?);
         sessions.insert(session, Arc::clone(&header));
         Ok(header)
     }
@@ -111,7 +132,8 @@ impl<'a> Decoding<'a> {
         if let Some(plugin) = plugins.get(digest) {
             return Ok(Arc::clone(plugin));
         }
-        let plugin = self.engine.load_carried(digest, || self.store.component(digest))?;
+        let plugin =
+            self.engine.load_carried(digest, || self.ask(|store| store.component(digest)))?;
         plugins.insert(*digest, Arc::clone(&plugin));
         Ok(plugin)
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use format::{Finding, Verdict};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 
 use super::head::HeadMeters;
 use super::routing::Answer;
@@ -12,6 +12,7 @@ use super::unscanned::UNSCANNED;
 use crate::archive::{Part, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Action, Cut, Cutter, Inspector, Meter};
+use crate::threads;
 
 /// Below this a second thread costs more than it saves.
 const TWO_THREADS_LENGTH_MIN: usize = 64 << 10;
@@ -40,8 +41,11 @@ impl<'a> Examiner<'a> {
         cutter: Box<dyn Cutter>,
         meters: &'a HeadMeters,
     ) -> Examiner<'a> {
-        let pool = ThreadPoolBuilder::new().num_threads(1);
-        let beside = pool.thread_name(|_| "mover-cut".to_owned()).build().ok();
+        let start = |thread: ThreadBuilder| {
+            let started = threads::start("mover-cut", move || thread.run());
+            started.map(drop).map_err(std::io::Error::other)
+        };
+        let beside = ThreadPoolBuilder::new().num_threads(1).spawn_handler(start).build().ok();
         Examiner { inspectors, cutter, beside, meters }
     }
 

@@ -26,6 +26,7 @@ mod journal;
 mod mapped;
 mod merge;
 mod plan;
+mod staged;
 mod previous;
 mod protect;
 mod prune;
@@ -58,7 +59,7 @@ pub use filters::FilterConfig;
 pub use journal::{Interrupted, Job, interrupted};
 pub use mapped::{MappedRoutes, stage_of};
 pub use merge::{MergeReport, merge};
-pub use plan::{RestorePlan, Staged, VolumePlan, plan};
+pub use plan::{RestorePlan, VolumePlan, plan};
 pub use progress::{Observer, Progress, Reading};
 pub use protect::{heal, protect};
 pub use prune::{Decision, PruneConfig, PruneReport, prune};
@@ -70,5 +71,6 @@ pub use routes::{
     CIPHER, ContentSoFar, Encryption, EntryRouter, OnFailure, OnSnoopFailure, OneWay, RouteConfig,
     Router,
 };
+pub use staged::Staged;
 pub use stages::{Pin, StageSpec};
 pub use verify::{Damage, VerifyConfig, verify};

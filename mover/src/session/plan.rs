@@ -3,20 +3,11 @@
 //!
 //! Files are restored in the order of their paths. What a tape holds in that order too is streamed
 //! from it; a tape that would have to go back and forth, as where files refer to blocks of older
-//! archives, is read once from front to back before, and what is needed of it waits in a file
-//! without a name beside the target.
+//! archives, is read once from front to back before: it is [staged](super::Staged).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use format::{
-    ArchiveFooter, BlockIdentity, ChunkFooter, ChunkId, ChunkRange, Digest, Extent, KeyGroup,
-    SessionHeader, SessionId, StoreId, Verdict,
-};
+use format::{ArchiveFooter, ChunkId, Extent, Verdict};
 use serde::Serialize;
 
 use super::archive::Watch;
@@ -24,13 +15,8 @@ use super::cache::ChunkCache;
 use super::contents::{Contents, PathFilter};
 use super::decode::Decoding;
 use super::feed::cancelled;
-use crate::error::{Error, Result};
-use crate::store::MediumKind;
-use crate::store::{
-    ArchiveRecord, BlockPlace, ChunkPlace, Fault, ReadStore, SessionRecord, StoredChunk,
-    VolumeRecord,
-};
-use crate::threads;
+use crate::error::Result;
+use crate::store::{ChunkPlace, MediumKind, ReadStore, VolumeRecord};
 
 /// Chunks whose places are asked for at once.
 const ASKED_COUNT: usize = 1024;
@@ -65,10 +51,10 @@ pub struct RestorePlan {
     pub missing_chunks: u64,
     /// Tapes that are read at once before all else.
     #[serde(skip)]
-    drive_count: u16,
+    pub(super) drive_count: u16,
     /// By volume, in the order in which they lie.
     #[serde(skip)]
-    staged: Vec<Vec<ChunkPlace>>,
+    pub(super) staged: Vec<Vec<ChunkId>>,
 }
 
 /// Looks which chunks a restore will need. Reads the index alone.
@@ -110,17 +96,16 @@ struct Planner<'a> {
     records: HashMap<u32, VolumeRecord>,
     order: Vec<u32>,
     needs: HashMap<u32, Need>,
-    seen: HashSet<ChunkId>,
+    missing: HashSet<ChunkId>,
     /// The tapes of each pool that are being streamed, the one that was needed last at the end: as
     /// many as there are drives.
     streamed: HashMap<String, VecDeque<u32>>,
-    missing: u64,
 }
 
 #[derive(Default)]
 struct Need {
-    /// By offset.
-    places: BTreeMap<u64, ChunkPlace>,
+    /// Chunks, and how many bytes each takes, by offset. Of a large archive there are millions.
+    chunks: BTreeMap<u64, (ChunkId, u64)>,
     last: u64,
     /// Another one was needed since.
     is_left: bool,
@@ -131,15 +116,15 @@ impl<'a> Planner<'a> {
     fn new(store: &'a dyn ReadStore) -> Result<Planner<'a>> {
         let records = store.volumes()?.into_iter().map(|record| (record.number, record)).collect();
         let (order, needs) = (Vec::new(), HashMap::new());
-        let (seen, streamed, missing) = (HashSet::new(), HashMap::new(), 0);
-        Ok(Planner { store, records, order, needs, seen, streamed, missing })
+        let (missing, streamed) = (HashSet::new(), HashMap::new());
+        Ok(Planner { store, records, order, needs, missing, streamed })
     }
 
     fn add(&mut self, chunks: &[ChunkId]) -> Result<()> {
         for (chunk, place) in chunks.iter().zip(self.store.chunk_places(chunks)?) {
             match place {
                 Some(place) => self.place(place),
-                None => self.missing += u64::from(self.seen.insert(*chunk)),
+                None => drop(self.missing.insert(*chunk)),
             }
         }
         Ok(())
@@ -163,28 +148,27 @@ impl<'a> Planner<'a> {
         let need = self.needs.entry(volume).or_default();
         need.staged |= tape.is_some() && (need.is_left || place.offset < need.last);
         need.last = place.offset;
-        need.places.insert(place.offset, place);
-        self.seen.insert(place.chunk);
+        need.chunks.insert(place.offset, (place.chunk, place.length));
     }
 
-    fn finish(self) -> RestorePlan {
-        let mut plan = RestorePlan { missing_chunks: self.missing, ..RestorePlan::default() };
-        plan.drive_count = 1;
+    fn finish(mut self) -> RestorePlan {
+        let missing_chunks = self.missing.len() as u64;
+        let mut plan = RestorePlan { missing_chunks, drive_count: 1, ..RestorePlan::default() };
         for volume in self.order {
-            let need = &self.needs[&volume];
+            let need = self.needs.remove(&volume).expect("each is in the order once");
             let record = self.records.get(&volume);
             plan.volumes.push(VolumePlan {
                 volume,
                 pool: record.map_or_else(String::new, |record| record.pool.clone()),
                 kind: record.map_or("disk", |record| record.kind.name()),
                 label: record.map_or_else(String::new, |record| record.label.clone()),
-                chunks: need.places.len() as u64,
-                stored_bytes: need.places.values().map(|it| it.length).sum(),
+                chunks: need.chunks.len() as u64,
+                stored_bytes: need.chunks.values().map(|(_, length)| length).sum(),
                 staged: need.staged,
             });
             if need.staged {
                 plan.drive_count = plan.drive_count.max(record.map_or(1, |it| it.drive_count));
-                plan.staged.push(need.places.values().copied().collect());
+                plan.staged.push(need.chunks.into_values().map(|(chunk, _)| chunk).collect());
             }
         }
         plan
@@ -195,155 +179,5 @@ impl RestorePlan {
     /// Whether a tape has to be read before all else.
     pub fn is_staged(&self) -> bool {
         !self.staged.is_empty()
-    }
-}
-
-/// A store of which some chunks were read before, in the order in which they lie.
-pub struct Staged<'a> {
-    store: &'a dyn ReadStore,
-    file: File,
-    chunks: HashMap<ChunkId, (u64, StoredChunk, usize)>,
-}
-
-impl<'a> Staged<'a> {
-    /// Reads what the plan says into a file without a name in `folder`. A chunk that cannot be read
-    /// is left to whoever needs it.
-    pub fn fetch(
-        store: &'a dyn ReadStore,
-        plan: &RestorePlan,
-        folder: &Path,
-        watch: &Watch<'_>,
-    ) -> Result<Staged<'a>> {
-        let failed = |cause| Error::io("making room for chunks in", folder, cause);
-        let file = tempfile::tempfile_in(folder).map_err(failed)?;
-        let (chunks, end) = (Mutex::new(HashMap::new()), AtomicU64::new(0));
-        let volumes = Mutex::new(plan.staged.iter());
-        let next = || volumes.lock().expect("no holder panics").next();
-        let read = || {
-            while let Some(places) = next() {
-                for place in places {
-                    if watch.cancel.is_cancelled() {
-                        return Err(cancelled());
-                    }
-                    let Ok(mut chunk) = store.read_chunk(&place.chunk) else { continue };
-                    let payload = std::mem::take(&mut chunk.payload);
-                    let length = payload.len();
-                    let offset = end.fetch_add(length as u64, Ordering::Relaxed);
-                    file.write_all_at(&payload, offset).map_err(|cause| {
-                        Error::io("writing chunks to a file without a name in", folder, cause)
-                            .way_out(
-                            "a tape is read once from front to back: make room for what it holds",
-                        )
-                    })?;
-                    watch.progress.stored(length as u64);
-                    let mut chunks = chunks.lock().expect("no holder panics");
-                    chunks.insert(place.chunk, (offset, chunk, length));
-                }
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let mut readers = Vec::new();
-            for _ in 0..plan.drive_count {
-                match threads::start_in(scope, "mover-tape", read) {
-                    Ok(reader) => readers.push(reader),
-                    // A drive less, as long as there is one.
-                    Err(error) if readers.is_empty() => return Err(error),
-                    Err(_) => break,
-                }
-            }
-            readers.into_iter().try_for_each(|it| it.join().expect("a reader does not panic"))
-        })?;
-        let chunks = chunks.into_inner().expect("no holder panics");
-        Ok(Staged { store, file, chunks })
-    }
-}
-
-impl ReadStore for Staged<'_> {
-    fn id(&self) -> StoreId {
-        self.store.id()
-    }
-
-    fn name(&self) -> String {
-        self.store.name()
-    }
-
-    fn groups(&self) -> Result<Vec<KeyGroup>> {
-        self.store.groups()
-    }
-
-    fn archives(&self) -> Result<Vec<ArchiveRecord>> {
-        self.store.archives()
-    }
-
-    fn session(&self, session: &SessionId) -> Result<SessionHeader> {
-        self.store.session(session)
-    }
-
-    fn sessions(&self) -> Result<Vec<SessionRecord>> {
-        self.store.sessions()
-    }
-
-    fn component(&self, digest: &Digest) -> Result<Vec<u8>> {
-        self.store.component(digest)
-    }
-
-    fn chunk_places(&self, chunks: &[ChunkId]) -> Result<Vec<Option<ChunkPlace>>> {
-        self.store.chunk_places(chunks)
-    }
-
-    fn pools_of(&self, ranges: &[ChunkRange]) -> Result<BTreeSet<String>> {
-        self.store.pools_of(ranges)
-    }
-
-    fn read_chunk(&self, chunk: &ChunkId) -> Result<StoredChunk> {
-        let Some((offset, staged, length)) = self.chunks.get(chunk) else {
-            return self.store.read_chunk(chunk);
-        };
-        let mut payload = vec![0; *length];
-        self.file
-            .read_exact_at(&mut payload, *offset)
-            .map_err(|cause| Error::io("reading a chunk from", "a file without a name", cause))?;
-        Ok(StoredChunk { payload, ..staged.clone() })
-    }
-
-    fn verify_chunk(&self, chunk: &ChunkId) -> Result<ChunkFooter> {
-        self.store.verify_chunk(chunk)
-    }
-
-    fn lookup_blocks(
-        &self,
-        identities: &[BlockIdentity],
-        pools: &[String],
-    ) -> Result<Vec<Option<BlockPlace>>> {
-        self.store.lookup_blocks(identities, pools)
-    }
-
-    fn volumes(&self) -> Result<Vec<VolumeRecord>> {
-        self.store.volumes()
-    }
-
-    fn volume_chunks(&self, volume: u32) -> Result<Vec<ChunkPlace>> {
-        self.store.volume_chunks(volume)
-    }
-
-    fn check_volume(&self, volume: &VolumeRecord) -> Result<Vec<Fault>> {
-        self.store.check_volume(volume)
-    }
-
-    fn faults(&self) -> Result<Vec<Fault>> {
-        self.store.faults()
-    }
-
-    fn retries(&self) -> u64 {
-        self.store.retries()
-    }
-
-    fn passes(&self) -> Vec<(u32, u64)> {
-        self.store.passes()
-    }
-
-    fn is_readable(&self) -> bool {
-        self.store.is_readable()
     }
 }

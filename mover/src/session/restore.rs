@@ -66,6 +66,10 @@ struct Item {
 impl Lookahead<'_> {
     fn next(&mut self, target: &Target) -> Option<Result<Item>> {
         while self.plan.len() < self.wanted_max && self.queue.len() < ENTRIES_AHEAD_MAX {
+            // A store that is away should not be waited for before that is told.
+            if self.queue.back().is_some_and(Result::is_err) {
+                break;
+            }
             let Some(next) = self.contents.next() else { break };
             let item = next.map(|entry| self.planned(entry, target));
             self.queue.push_back(item);
@@ -132,6 +136,11 @@ fn runs_below(entry: &IndexEntry, length: u64) -> usize {
     data_runs(entry).take_while(|(start, run)| start + run.length <= length).count()
 }
 
+/// Whether reading again later may help.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::Busy)
+}
+
 /// Restores. An error means that it could not go on at all; all else is among the faults.
 pub fn restore(
     ambient: &Ambient,
@@ -187,7 +196,7 @@ pub fn restore(
             wanted_max: (config.chunk_count_max / 4).max(1),
         },
         cache: &cache,
-        throttle: Throttle::new(config.rate_max, Arc::clone(&ambient.clock)),
+        throttle: Throttle::new(config.rate_max, Arc::clone(&ambient.clock), watch.cancel),
         watch,
         marker,
         finisher: Finisher::start()?,
@@ -196,13 +205,12 @@ pub fn restore(
         report: RestoreReport { dry_run, ..RestoreReport::default() },
     };
     let done = std::thread::scope(|scope| {
+        let _closing = cache.closing();
         let started = (0..config.workers).try_for_each(|_| {
             let reader = cache.reader_ahead();
             threads::start_in(scope, "mover-decode", || reader.run()).map(drop)
         });
-        let done = started.and_then(|()| restorer.run());
-        cache.close();
-        done
+        started.and_then(|()| restorer.run())
     });
     let mut report = restorer.finish(done)?;
     (report.chunks_read, report.stored_bytes_read) = decoding.counts();
@@ -254,7 +262,13 @@ impl Restorer<'_> {
                     self.lookahead.passed(item.planned);
                     done?;
                 }
-                Err(error) => self.fault(b"", &error),
+                Err(error) => match self.given_up() {
+                    Some(error) => return Err(error),
+                    None => {
+                        self.unreached |= is_passing(&error);
+                        self.fault(b"", &error);
+                    }
+                },
             }
         }
         let unmatched: Vec<Vec<u8>> =
@@ -289,8 +303,9 @@ impl Restorer<'_> {
             return Ok(());
         }
         let restored = match self.resume(&item.entry) {
-            Some((file, from)) => self.content(item, file, from),
-            None => match self.target.begin(entry) {
+            Err(error) => Err(error),
+            Ok(Some((file, from))) => self.content(item, file, from),
+            Ok(None) => match self.target.begin(entry) {
                 Ok(Placed::NeedsContent(file)) => self.content(item, file, 0),
                 Ok(Placed::Done | Placed::LinkMade) => {
                     self.report.entries += 1;
@@ -329,32 +344,43 @@ impl Restorer<'_> {
 
     /// A file that was left half-written, and how many of its runs are there. The last of them is
     /// compared; if it is another, somebody was at the file, and it is written anew.
-    fn resume(&mut self, entry: &IndexEntry) -> Option<(PlacedFile, usize)> {
-        let (inode, believed) = self.lookahead.earlier.half(&entry.entry.path)?;
-        let mut file = self.target.resume(&entry.entry).ok()??;
+    fn resume(&mut self, entry: &IndexEntry) -> Result<Option<(PlacedFile, usize)>> {
+        let Some((inode, believed)) = self.lookahead.earlier.half(&entry.entry.path) else {
+            return Ok(None);
+        };
+        let Ok(Some(mut file)) = self.target.resume(&entry.entry) else { return Ok(None) };
         let there = runs_below(entry, file.length().min(believed));
-        if file.inode() != inode || !self.ends_right(entry, there, &mut file) {
+        let ends_right = match file.inode() == inode {
+            true => self.ends_right(entry, there, &mut file),
+            false => Ok(false),
+        };
+        if !matches!(ends_right, Ok(true)) {
             // Placing it anew removes it, or says why that cannot be.
             file.pause();
-            return None;
+            return ends_right.map(|_| None);
         }
         self.keep(data_runs(entry).take(there).map(|(_, run)| run.length).sum());
         self.report.resumed_files += 1;
-        Some((file, there))
+        Ok(Some((file, there)))
     }
 
-    fn ends_right(&self, entry: &IndexEntry, there: usize, file: &mut PlacedFile) -> bool {
+    /// An error where that cannot be known now, but will be by the next command.
+    fn ends_right(&self, entry: &IndexEntry, there: usize, file: &mut PlacedFile) -> Result<bool> {
         let last = there.checked_sub(1).and_then(|last| data_runs(entry).nth(last));
-        let Some((mut offset, run)) = last else { return false };
-        let Ok(chunk) = self.cache.chunk(&run.chunk) else { return false };
-        let Ok(mut blocks) = chunk.run(run) else { return false };
+        let Some((mut offset, run)) = last else { return Ok(false) };
+        let chunk = match self.cache.chunk(&run.chunk) {
+            Ok(chunk) => chunk,
+            Err(error) if self.goes_on_later(&error) => return Err(error),
+            Err(_) => return Ok(false),
+        };
+        let Ok(mut blocks) = chunk.run(run) else { return Ok(false) };
         let same = blocks.all(|block| {
             let start = offset;
             offset += block.len() as u64;
             file.holds(start, block)
         });
         // What lies behind is of no worth, and would show through holes.
-        same && file.cut(offset).is_ok()
+        Ok(same && file.cut(offset).is_ok())
     }
 
     fn keep(&mut self, length: u64) {
@@ -386,7 +412,7 @@ impl Restorer<'_> {
                     },
                 };
                 if let Err(error) = written {
-                    if long && matches!(error.kind(), ErrorKind::Full | ErrorKind::Cancelled) {
+                    if long && self.goes_on_later(&error) {
                         file.pause();
                     }
                     return Err(error);
@@ -442,7 +468,7 @@ impl Restorer<'_> {
 
     fn chunk(&mut self, run: &Run) -> Result<Arc<DecodedChunk>> {
         self.cache.chunk(&run.chunk).inspect_err(|error| {
-            self.unreached |= matches!(error.kind(), ErrorKind::Io | ErrorKind::Busy);
+            self.unreached |= is_passing(error);
         })
     }
 
@@ -479,6 +505,11 @@ impl Restorer<'_> {
         if error.kind() == ErrorKind::Cancelled {
             return Err(error);
         }
+        if self.goes_on_later(&error)
+            && let Some(given_up) = self.given_up()
+        {
+            return Err(given_up);
+        }
         if error.kind() == ErrorKind::Refused {
             self.report.refused += 1;
         }
@@ -486,13 +517,31 @@ impl Restorer<'_> {
         Ok(())
     }
 
+    /// Whether a failure ends this session, and not only the entry that met it.
+    fn goes_on_later(&self, error: &Error) -> bool {
+        match error.kind() {
+            ErrorKind::Full | ErrorKind::Cancelled => true,
+            ErrorKind::Io => self.decoding.away().is_some(),
+            _ => false,
+        }
+    }
+
     fn cancelled(&self) -> Error {
-        Error::new(ErrorKind::Cancelled, "stopped by the operator").way_out(
-            match self.marker.is_some() {
-                true => "run the same command again, which goes on from here",
-                false => "run the same command with --overwrite",
-            },
-        )
+        Error::new(ErrorKind::Cancelled, "stopped by the operator").way_out(self.again())
+    }
+
+    /// The end of a restore from a store that cannot be reached any more.
+    fn given_up(&self) -> Option<Error> {
+        let why = self.decoding.away()?;
+        let way_out = format!("when the other mover can be reached, {}", self.again());
+        Some(Error::new(ErrorKind::Io, why).way_out(way_out))
+    }
+
+    fn again(&self) -> &'static str {
+        match self.marker.is_some() {
+            true => "run the same command again, which goes on from here",
+            false => "run the same command with --overwrite",
+        }
     }
 
     fn fault(&mut self, path: &[u8], error: &Error) {

@@ -69,6 +69,12 @@ pub trait ReadStore: Send + Sync {
         0
     }
 
+    /// Whether a question failed since nobody could be reached, for as long as that is tried: all
+    /// others would wait as long, and fail too. A folder is never away.
+    fn is_away(&self, _error: &Error) -> bool {
+        false
+    }
+
     /// Passes over each tape that was read; see [`Store::passes`].
     fn passes(&self) -> Vec<(u32, u64)> {
         Vec::new()

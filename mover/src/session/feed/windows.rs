@@ -15,7 +15,7 @@ const WINDOW_COUNT: usize = 5;
 /// Bytes of a window that are inspected and cut in one call, besides what the last left over.
 const WINDOW_LENGTH: usize = 1 << 20;
 
-/// What the feed tells the head, in order.
+/// What the feed tells the looker, in order.
 pub(in crate::session) enum Told {
     /// What was read, and what is not to be read.
     Window(Window),
@@ -32,7 +32,7 @@ pub(in crate::session) struct Filling {
     window: Window,
     told: Sender<Told>,
     packed: Receiver<Window>,
-    /// Of reading: what is waited for is the head.
+    /// Of reading: what is waited for is the looker, or a window that the head has packed.
     meter: Arc<Meter>,
 }
 
@@ -46,13 +46,13 @@ pub(in crate::session) struct Filled {
 /// `block_length_max`.
 pub(in crate::session) fn windows(block_length_max: usize, meter: Arc<Meter>) -> (Filling, Filled) {
     let window = || Window::new(block_length_max, WINDOW_LENGTH);
-    let (told, told_to_head) = bounded(WINDOW_COUNT);
+    let (told, told_to_looker) = bounded(WINDOW_COUNT);
     let (packed, packed_by_head) = bounded(WINDOW_COUNT);
     for _ in 1..WINDOW_COUNT {
         packed.send(window()).expect("there is a place for each");
     }
     let filling = Filling { window: window(), told, packed: packed_by_head, meter };
-    (filling, Filled { told: told_to_head, packed })
+    (filling, Filled { told: told_to_looker, packed })
 }
 
 impl Filling {
@@ -90,16 +90,16 @@ impl Filling {
     }
 
     fn hand_over(&mut self) -> Result<()> {
-        let next = self.meter.wait(|| self.packed.recv()).map_err(|_| head_is_gone())?;
+        let next = self.meter.wait(|| self.packed.recv()).map_err(|_| looker_is_gone())?;
         let full = std::mem::replace(&mut self.window, next);
         self.send(Told::Window(full))
     }
 
     fn send(&self, told: Told) -> Result<()> {
-        self.meter.wait(|| self.told.send(told)).map_err(|_| head_is_gone())
+        self.meter.wait(|| self.told.send(told)).map_err(|_| looker_is_gone())
     }
 }
 
-fn head_is_gone() -> Error {
+fn looker_is_gone() -> Error {
     Error::new(ErrorKind::Cancelled, "the pipeline was stopped behind its feed")
 }

@@ -226,8 +226,7 @@ pub(in crate::store) fn stream_ends(
 ) -> Result<Vec<StreamEnd>> {
     let Some(id) = archive_id(connection, archive)? else { return Ok(Vec::new()) };
     // A number is behind a gap where fewer chunks lie before it than its value.
-    let statement =
-        "SELECT stream, max(number) + 1, count(DISTINCT number), min(number) FROM chunks
+    let statement = "SELECT stream, max(number) + 1, count(DISTINCT number) FROM chunks
         WHERE archive = ?1 GROUP BY stream";
     let rows: Vec<(i64, i64, i64)> =
         all(connection, statement, [id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

@@ -49,8 +49,9 @@ impl StoreWriter {
         self.put(Some(header.session), subject, &[HOME], Vec::new()).map(drop)
     }
 
-    /// Appends a chunk to every pool that its context names, and commits when that is due. Gives the ordinal of the append, from 1:
-    /// the chunk is durable when [`super::Acknowledged::chunks`] reaches it.
+    /// Appends a chunk to every pool that its context names, and commits when that is due. Gives
+    /// the ordinal of the append, from 1: the chunk is durable when
+    /// [`super::Acknowledged::chunks`] reaches it.
     pub fn append_chunk(
         &mut self,
         header: &ChunkHeader,
