@@ -144,7 +144,8 @@ fn tapes_that_are_read_before_all_else_are_read_by_the_threads_that_there_are() 
         let into = machine.path(&format!("back-{passed}"));
         let failing = format!("FAILPOINTS=thread-started={passed}*off->1*return");
         let command = args!["restore", store, "a", "--into", into];
-        let done = machine.run_under(&args!["env", failing], command);
+        let failing = args!["env", failing];
+        let done = machine.run_under(&failing, command);
         if done.code == 0 {
             assert_same(&source, &into);
         }
@@ -355,6 +356,41 @@ fn volumes_move_to_another_medium_as_they_are() {
     machine.ok(args!["verify", store, "--read"]);
     std::fs::remove_file(store.join("catalog.sqlite")).expect("a catalog");
     assert_same(&source, &machine.restore(&store, "a", "without a catalog"));
+    machine.ok(args!["verify", store, "--read"]);
+}
+
+#[test]
+fn a_pool_that_is_not_there_is_told_once_and_before_anything_else() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("large"), 5, 5_000_000);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a", "--volume-size", "2M"]);
+    // Nothing needs a chunk of the first volume any more, so that it could go at once.
+    machine.ok(args!["drop", store, "a"]);
+    let before = volumes(&store);
+    let shown = format!("store {} has no pool tapee", store.display());
+    let parts = [shown.as_str(), "it has default; add one by a policy"];
+    for command in [
+        args!["media", "migrate", store, "1", "--to-pool", "tapee"],
+        args!["media", "migrate", store, "--from-pool", "tapee", "--to-pool", "default"],
+        args!["copy", store, "--all", "--to-pool", "tapee"],
+        args!["catalog", "merge", store, store, "--to-pool", "tapee"],
+    ] {
+        machine.fails(2, &parts, command);
+    }
+    assert_eq!(volumes(&store), before, "no volume was taken out");
+    // With chunks that are needed it is the same, and not once for each of them.
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("large"), 5, 5_000_000);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a", "--volume-size", "2M"]);
+    for command in [
+        args!["media", "migrate", store, "1", "--to-pool", "tapee"],
+        args!["copy", store, "a", "--to-pool", "tapee"],
+    ] {
+        let done = machine.fails(2, &["has no pool tapee"], command);
+        assert_eq!(done.stderr.matches("tapee").count(), 1, "{done:?}");
+    }
     machine.ok(args!["verify", store, "--read"]);
 }
 

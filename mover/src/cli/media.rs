@@ -60,6 +60,7 @@ fn volumes_to_migrate(
 ) -> Result<Vec<u32>> {
     let volumes = store.volumes()?;
     if let Some(pool) = from_pool {
+        store.check_pool(pool)?;
         let of_pool = |volume: &&VolumeRecord| volume.pool == pool && volume.closed;
         return Ok(volumes.iter().filter(of_pool).map(|volume| volume.number).collect());
     }
