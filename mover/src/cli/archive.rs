@@ -324,7 +324,7 @@ fn tell(report: &ArchiveReport, console: &Console) -> Result<()> {
         ))?;
     }
     for (count, what) in [
-        (report.held, "held by a snoop: kept, and not shown or restored"),
+        (report.held, "held by a snoop: kept, listed as [held], and not restored"),
         (report.stopped, "left out by a snoop"),
         (report.unscanned, "not seen whole by a snoop that failed: tagged unscanned"),
         (report.untransformed_chunks, "chunks stored without their stages, one of which failed"),

@@ -160,7 +160,6 @@ fn tell(report: &RestoreReport, into: &Path, console: &Console) -> Result<()> {
         console.line(&format!("  passes over tapes: {}", passes.collect::<Vec<_>>().join(", ")))?;
     }
     for (count, what) in [
-        (report.held, "held by a snoop, and not restored"),
         (report.refused, "refused, since they would have left the folder"),
         (report.faults, "faults, each told above"),
     ] {
