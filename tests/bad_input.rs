@@ -193,6 +193,17 @@ fn options_that_make_no_sense_are_named() {
     machine.fails(2, &["missing.wasm"], archive(args!["--stage", "./missing.wasm"]));
     machine.fails(2, &["level"], archive(args!["--stage", r#"zstd={"level":99}"#]));
     machine.fails(2, &["JSON"], archive(args!["--stage", "zstd={level"]));
+    for spec in [("--stage", "zstd"), ("--snoop", "snoop-yara"), ("--dedupe", "crc-dedupe")] {
+        let (option, name) = spec;
+        let hint = format!("mover plugin inspect {name}");
+        let typo = archive(args![option, format!("{name}={{\"levl\":9}}")]);
+        machine.fails(2, &["levl", &hint], typo);
+    }
+    // None of these has begun anything that could be gone on with.
+    let done = machine.ok(args!["resume", "--list"]);
+    assert!(!done.stdout.contains("source"), "{done:?}");
+    let done = machine.ok(archive(args![]));
+    assert!(!done.stderr.contains("interrupted"), "{done:?}");
     machine.fails(2, &["key"], archive(args!["--stage", "chacha20poly1305"]));
     machine.fails(2, &["glob"], archive(args!["--exclude", "[z-a]"]));
     let globs = machine.path("no-globs");

@@ -43,6 +43,17 @@ fn completions_and_man_pages_come_out() {
 }
 
 #[test]
+fn completions_that_nobody_reads_to_their_end_are_no_error() {
+    let machine = Machine::without_keys();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let mut script = machine.spawn(args!["completions", shell]);
+        drop(script.stdout.take());
+        let done = crate::kit::machine::wait(script);
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{shell}: {done:?}");
+    }
+}
+
+#[test]
 fn every_line_of_json_is_a_document_and_the_last_is_the_report() {
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
