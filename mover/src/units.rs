@@ -92,6 +92,11 @@ impl std::str::FromStr for Time {
     }
 }
 
+/// How many there are of something, for people: `1 volume`, `2 volumes`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Bytes for people, with three figures.
 pub(crate) fn show(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()

@@ -107,7 +107,13 @@ impl Checker {
             // Who wrote it wrong is told so once.
             if !mistaken.contains(&key.name) {
                 let message = format!("{of} without {}", key.name);
-                self.add(at.clone(), message, format!("add {} = ...: {}", key.name, key.about));
+                let way_out = match key.form {
+                    Form::Count { least, most } if least == most => {
+                        format!("add the line: {} = {least}", key.name)
+                    }
+                    _ => format!("add {} = ...: {}", key.name, key.about),
+                };
+                self.add(at.clone(), message, way_out);
             }
         }
     }
