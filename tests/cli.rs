@@ -17,6 +17,11 @@ fn every_command_has_help_with_an_example() {
         let (_, examples) = help.split_once("Examples:").unwrap_or_default();
         assert!(examples.contains(&format!("mover {command}")), "{command}: no example: {help}");
     }
+    // What every command takes stands behind what is its own.
+    let help = machine.ok(args!["archive", "--help"]).stdout;
+    let (own, of_all) = help.split_once("Options of all commands:").expect("it has a heading");
+    assert!(own.contains("--trust-new-key") && !own.contains("--passphrase-file"), "{help}");
+    assert!(of_all.contains("--passphrase-file") && !of_all.contains("--trust-new-key"), "{help}");
     assert!(machine.ok(args!["--version"]).stdout.starts_with("mover "));
     machine.run(args![]).assert_code(&[2]);
     machine.run(args!["no-such-command"]).assert_code(&[2]);

@@ -119,6 +119,12 @@ mod tests {
     }
 
     #[test]
+    fn one_is_said_otherwise_than_several() {
+        let said = [0, 1, 2].map(|count| counted(count, "volume was", "volumes were"));
+        assert_eq!(said, ["0 volumes were", "1 volume was", "2 volumes were"]);
+    }
+
+    #[test]
     fn sizes_are_taken_with_every_usual_unit() {
         let parse = |text: &str| text.parse::<Size>().map(|size| size.0).ok();
         assert_eq!(parse("65536"), Some(65536));
