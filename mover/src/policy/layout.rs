@@ -159,7 +159,7 @@ const OPTICAL: &[Key] = &[
     key(
         "session-size",
         Form::Size,
-        "bytes that are burned at once on an image, if no session ends before",
+        "bytes that are burned at once on an image, if no session ends before; by default 256M",
     ),
     key("spool", Form::Text, "where what is to be burned waits; by default the store's folder"),
 ];
