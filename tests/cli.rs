@@ -127,6 +127,27 @@ fn quiet_is_quiet_and_errors_are_said_all_the_same() {
 }
 
 #[test]
+fn that_components_are_compiled_is_said_once_on_a_machine() {
+    let (machine, store) = Machine::with_open_store();
+    let cache = machine.path("cache");
+    let machine = machine.variable("XDG_CACHE_HOME", &cache);
+    tree::sample(&machine.path("source"), 1);
+    let archive = args!["archive", machine.path("source"), "--to", store];
+    let note = "note: compiling components, once on this machine";
+    let first = machine.ok(archive.clone());
+    assert_eq!(first.stderr.matches(note).count(), 1, "{first:?}");
+    let second = machine.ok(archive.clone());
+    assert!(!second.stderr.contains(note), "{second:?}");
+    // Who asked for quiet or for documents is not told.
+    for option in ["--quiet", "--json"] {
+        std::fs::remove_dir_all(&cache).expect("it was made");
+        let done = machine.ok([args![option], archive.clone()].concat());
+        assert!(!done.stderr.contains("compiling"), "{done:?}");
+        assert!(!done.stdout.contains("compiling"), "{done:?}");
+    }
+}
+
+#[test]
 fn a_dry_run_writes_nothing() {
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
