@@ -43,7 +43,9 @@ fn a_source_is_archived_and_restored_from_the_store_s_side() {
     assert!(!listed.stdout.contains("secret.skip"), "{listed:?}");
     // And back, into the agent's own folder.
     std::fs::remove_dir_all(&source).expect("it is there");
-    caller.ok(args!["restore", store, "laptop", "--into", url]);
+    let done = caller.ok(args!["restore", store, "laptop", "--into", url]);
+    assert!(done.stdout.starts_with("restored laptop ("), "{done:?}");
+    assert!(done.stdout.contains(&format!(") into {url}: ")), "{done:?}");
     let again = caller.restore(&store, "laptop", "again");
     assert_same(&again, &source);
     caller.ok(args!["verify", store, "--read"]);

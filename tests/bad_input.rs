@@ -50,8 +50,8 @@ fn a_wrong_passphrase_opens_nothing_and_breaks_nothing() {
         args!["archive", source, "--to", store, "--name", "b"],
         args!["key", "export", store],
     ] {
-        let done = wrong.fails(2, &["passphrase"], command);
-        assert!(done.stderr.contains("try: "), "there is a way out: {done:?}");
+        let way_out = "try: another passphrase (the store's keys: ";
+        wrong.fails(2, &["the passphrase in MOVER_PASSPHRASE opens no key of", way_out], command);
     }
     assert!(volume::bytes(&store) == before, "not a byte has changed");
     assert_same(&source, &machine.restore(&store, "a", "restored"));
@@ -78,7 +78,7 @@ fn no_key_at_all_is_an_error_and_not_a_question_where_nobody_can_answer() {
 fn where_there_is_no_store_the_path_is_named() {
     let machine = Machine::without_keys();
     let store = machine.path("nowhere");
-    check_all(&machine, &store, &["nowhere", "try: "]);
+    check_all(&machine, &store, &["nowhere", "try: check the path", "makes a new one"]);
     assert!(!store.exists(), "nothing is made by looking");
 }
 
@@ -87,7 +87,7 @@ fn a_folder_that_is_no_store_stays_as_it_is() {
     let machine = Machine::without_keys();
     let store = machine.path("pictures");
     tree::write(&store.join("cat.jpg"), "meow");
-    check_all(&machine, &store, &["pictures"]);
+    check_all(&machine, &store, &["pictures", "try: check the path, or make a store in a new"]);
     machine.fails(2, &["pictures"], args!["init", store, "--no-encryption"]);
     assert_eq!(fs::read_dir(&store).expect("it is there").count(), 1);
     // A file is no store either.
@@ -193,6 +193,17 @@ fn options_that_make_no_sense_are_named() {
     machine.fails(2, &["missing.wasm"], archive(args!["--stage", "./missing.wasm"]));
     machine.fails(2, &["level"], archive(args!["--stage", r#"zstd={"level":99}"#]));
     machine.fails(2, &["JSON"], archive(args!["--stage", "zstd={level"]));
+    for spec in [("--stage", "zstd"), ("--snoop", "snoop-yara"), ("--dedupe", "crc-dedupe")] {
+        let (option, name) = spec;
+        let hint = format!("mover plugin inspect {name}");
+        let typo = archive(args![option, format!("{name}={{\"levl\":9}}")]);
+        machine.fails(2, &["levl", &hint], typo);
+    }
+    // None of these has begun anything that could be gone on with.
+    let done = machine.ok(args!["resume", "--list"]);
+    assert!(!done.stdout.contains("source"), "{done:?}");
+    let done = machine.ok(archive(args![]));
+    assert!(!done.stderr.contains("interrupted"), "{done:?}");
     machine.fails(2, &["key"], archive(args!["--stage", "chacha20poly1305"]));
     machine.fails(2, &["glob"], archive(args!["--exclude", "[z-a]"]));
     let globs = machine.path("no-globs");

@@ -17,6 +17,11 @@ fn every_command_has_help_with_an_example() {
         let (_, examples) = help.split_once("Examples:").unwrap_or_default();
         assert!(examples.contains(&format!("mover {command}")), "{command}: no example: {help}");
     }
+    // What every command takes stands behind what is its own.
+    let help = machine.ok(args!["archive", "--help"]).stdout;
+    let (own, of_all) = help.split_once("Options of all commands:").expect("it has a heading");
+    assert!(own.contains("--trust-new-key") && !own.contains("--passphrase-file"), "{help}");
+    assert!(of_all.contains("--passphrase-file") && !of_all.contains("--trust-new-key"), "{help}");
     assert!(machine.ok(args!["--version"]).stdout.starts_with("mover "));
     machine.run(args![]).assert_code(&[2]);
     machine.run(args!["no-such-command"]).assert_code(&[2]);
@@ -40,6 +45,17 @@ fn completions_and_man_pages_come_out() {
         .collect();
     assert!(names.contains(&"mover.1".to_owned()), "{names:?}");
     assert!(names.iter().any(|name| name.contains("archive")), "{names:?}");
+}
+
+#[test]
+fn completions_that_nobody_reads_to_their_end_are_no_error() {
+    let machine = Machine::without_keys();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let mut script = machine.spawn(args!["completions", shell]);
+        drop(script.stdout.take());
+        let done = crate::kit::machine::wait(script);
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{shell}: {done:?}");
+    }
 }
 
 #[test]
@@ -108,6 +124,27 @@ fn quiet_is_quiet_and_errors_are_said_all_the_same() {
     let done = machine.ok(args!["--quiet", "archive", source, "--to", store, "--name", "a"]);
     assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", ""));
     machine.fails(2, &["missing"], args!["--quiet", "list", store, "missing"]);
+}
+
+#[test]
+fn that_components_are_compiled_is_said_once_on_a_machine() {
+    let (machine, store) = Machine::with_open_store();
+    let cache = machine.path("cache");
+    let machine = machine.variable("XDG_CACHE_HOME", &cache);
+    tree::sample(&machine.path("source"), 1);
+    let archive = args!["archive", machine.path("source"), "--to", store];
+    let note = "note: compiling components, once on this machine";
+    let first = machine.ok(archive.clone());
+    assert_eq!(first.stderr.matches(note).count(), 1, "{first:?}");
+    let second = machine.ok(archive.clone());
+    assert!(!second.stderr.contains(note), "{second:?}");
+    // Who asked for quiet or for documents is not told.
+    for option in ["--quiet", "--json"] {
+        std::fs::remove_dir_all(&cache).expect("it was made");
+        let done = machine.ok([args![option], archive.clone()].concat());
+        assert!(!done.stderr.contains("compiling"), "{done:?}");
+        assert!(!done.stdout.contains("compiling"), "{done:?}");
+    }
 }
 
 #[test]

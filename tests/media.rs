@@ -358,6 +358,67 @@ fn volumes_move_to_another_medium_as_they_are() {
     machine.ok(args!["verify", store, "--read"]);
 }
 
+#[test]
+fn a_pool_that_is_not_there_is_told_once_and_before_anything_else() {
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("large"), 5, 5_000_000);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a", "--volume-size", "2M"]);
+    // Nothing needs a chunk of the first volume any more, so that it could go at once.
+    machine.ok(args!["drop", store, "a"]);
+    let before = volumes(&store);
+    let shown = format!("store {} has no pool tapee", store.display());
+    let parts = [shown.as_str(), "it has default; add one by a policy"];
+    for command in [
+        args!["media", "migrate", store, "1", "--to-pool", "tapee"],
+        args!["media", "migrate", store, "--from-pool", "tapee", "--to-pool", "default"],
+        args!["copy", store, "--all", "--to-pool", "tapee"],
+        args!["catalog", "merge", store, store, "--to-pool", "tapee"],
+    ] {
+        machine.fails(2, &parts, command);
+    }
+    assert_eq!(volumes(&store), before, "no volume was taken out");
+    // With chunks that are needed it is the same, and not once for each of them.
+    let (machine, store) = Machine::with_open_store();
+    let source = machine.path("source");
+    tree::random_file(&source.join("large"), 5, 5_000_000);
+    machine.ok(args!["archive", source, "--to", store, "--name", "a", "--volume-size", "2M"]);
+    for command in [
+        args!["media", "migrate", store, "1", "--to-pool", "tapee"],
+        args!["copy", store, "a", "--to-pool", "tapee"],
+    ] {
+        let done = machine.fails(2, &["has no pool tapee"], command);
+        assert_eq!(done.stderr.matches("tapee").count(), 1, "{done:?}");
+    }
+    machine.ok(args!["verify", store, "--read"]);
+}
+
+#[test]
+fn each_pool_is_listed_with_its_own_media_and_a_disk_is_neither_labelled_nor_ejected() {
+    let (machine, store) = Machine::with_open_store();
+    tree::random_file(&machine.path("source/file"), 1, 100_000);
+    let tapes = folder("first", "[\"T1\"]", "64M");
+    let others = folder("second", "[\"U1\"]", "64M").replace("\"tapes\"", "\"others\"");
+    let nas = "[pools.third]\nkind = \"disk\"\npath = \"nas\"\n";
+    let rule = "[[rules]]\nname = \"all\"\npools = [\"first\", \"second\", \"third\"]\n";
+    let file = policy(&machine, &format!("{tapes}{others}{nas}{rule}"));
+    machine.ok(args!["archive", "--policy", file]);
+    let listed = machine.ok(args!["media", "list", store]).stdout;
+    let at = |text: &str| listed.find(text).unwrap_or_else(|| panic!("no {text}: {listed}"));
+    let places = ["pool first", "  T1 ", "pool second", "  U1 ", "pool third"].map(at);
+    assert!(places.is_sorted(), "{listed}");
+    for pool in ["default", "third"] {
+        let parts = [
+            &*format!("pool {pool} is on disk: only cartridges and discs are labelled or ejected"),
+            "first, second",
+        ];
+        machine.fails(2, &parts, args!["media", "label", store, pool, "--overwrite", "T1"]);
+        machine.fails(2, &parts, args!["media", "eject", store, pool, "T1"]);
+    }
+    let parts = ["has no pool fourth", "default, first, second, third"];
+    machine.fails(2, &parts, args!["media", "eject", store, "fourth", "T1"]);
+}
+
 /// How long volumes become is said once: whatever writes to the pool later goes by it.
 #[test]
 fn a_volume_size_holds_until_another_is_said() {

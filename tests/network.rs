@@ -243,7 +243,7 @@ fn a_full_server_is_waited_for_and_then_given_up_and_gone_on_with() {
     let small = machine.make_folder("small");
     let disk = SmallDisk::mount(&small, "24m");
     let machine = machine.prefix(disk.prefix());
-    let server = Server::on(machine).serve("full_patience = \"2s\"\n");
+    let server = Server::on(machine).serve("full-patience = \"2s\"\n");
     let client = Machine::without_keys();
     let (mut server, url) = server.store_at(small.join("store")).serving(&client);
     client.ok(args!["init", url, "--no-encryption"]);

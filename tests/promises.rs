@@ -1,4 +1,5 @@
-//! `docs/promises.md` names tests, each as its module and its name: each of them has to exist.
+//! What documents promise of themselves: `docs/promises.md` names tests, each as its module and its
+//! name, and each of them has to exist; `docs/glossary.md` is in the order of the alphabet.
 
 use std::path::{Path, PathBuf};
 
@@ -44,4 +45,16 @@ fn every_test_that_a_promise_names_exists() {
         });
         assert!(is_there, "no test {module}::{name}");
     }
+}
+
+#[test]
+fn the_glossary_is_in_the_order_of_the_alphabet() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace is around it");
+    let text = std::fs::read_to_string(root.join("docs/glossary.md")).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("|--")).skip(1);
+    let words: Vec<String> =
+        rows.filter_map(|row| Some(row.split('|').nth(1)?.trim().to_lowercase())).collect();
+    assert!(words.len() > 100, "{words:?}");
+    let wrong = words.windows(2).find(|pair| pair[0] >= pair[1]);
+    assert_eq!(wrong, None, "these two stand the other way round, or one is there twice");
 }

@@ -57,15 +57,19 @@ fn malware_is_held_and_a_private_key_is_tagged() {
     assert_eq!(verdict(&machine, &store, "key.pem").as_deref(), Some("tag"));
     let listed = machine.json(args!["list", store, "a"]).stdout;
     assert!(listed.contains("private_key_pem"), "the finding is listed: {listed}");
-    restore(&machine, &store);
+    let done = restore(&machine, &store);
+    done.assert_says(&["note: 1 held entry is not restored: malware"]);
     assert!(!machine.path("restored/malware").exists(), "what is held is not restored");
     fs::remove_file(source.join("malware")).expect("it can be removed");
     let was = crate::kit::same::contents(&source);
     assert!(was == crate::kit::same::contents(&machine.path("restored")));
     // Naming it does not help.
     let into = machine.path("named");
-    machine.run(args!["restore", store, "a", "malware", "--into", into]);
+    let named = args!["restore", store, "a", "malware", "--into", into];
+    machine.fails(1, &["malware is held by a snoop", "--snoop none"], named);
     assert!(!into.join("malware").exists());
+    let piped = args!["restore", store, "a", "malware", "--stdout"];
+    machine.fails(2, &["malware is held by a snoop", "--snoop none"], piped);
     machine.ok(args!["verify", store, "--read"]);
 }
 

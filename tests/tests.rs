@@ -63,7 +63,7 @@ mod concurrency;
 mod listing;
 // Memory stays within its bound.
 mod memory;
-// What docs/promises.md names exists.
+// What docs/promises.md names exists; the glossary is sorted.
 mod promises;
 // What the binary is made of.
 mod supply_chain;

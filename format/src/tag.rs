@@ -230,7 +230,7 @@ pub enum Verdict {
     Pass = 0,
     /// Findings are kept beside the entry.
     Tag = 1,
-    /// Kept, but not shown.
+    /// Kept, but not restored.
     Hold = 2,
     /// Left out: its bytes are garbage.
     Stop = 3,

@@ -92,6 +92,11 @@ impl std::str::FromStr for Time {
     }
 }
 
+/// How many there are of something, for people: `1 volume`, `2 volumes`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Bytes for people, with three figures.
 pub(crate) fn show(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
@@ -111,6 +116,12 @@ mod tests {
         for wrong in ["", "s", "-1s", "5y", "99999999999999999h"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn one_is_said_otherwise_than_several() {
+        let said = [0, 1, 2].map(|count| counted(count, "volume was", "volumes were"));
+        assert_eq!(said, ["0 volumes were", "1 volume was", "2 volumes were"]);
     }
 
     #[test]

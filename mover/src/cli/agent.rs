@@ -197,7 +197,10 @@ pub(super) fn restore(
     }
     let archive = record.header.archive.0;
     let job = AgentJob::Restore { archive, overwrite: command.overwrite, keys };
-    call(address, job, &command.store, global, cancel, console)
+    let mut report = call(address, job, &command.store, global, cancel, console)?;
+    // The agent knows the archive by its id.
+    report["name"] = record.header.name.into();
+    Ok(report)
 }
 
 fn call(

@@ -30,7 +30,7 @@ use crate::session::{
 };
 use crate::source::raise_open_file_limit;
 use crate::store::{ReadStore, StoreConfig, remember_home, remember_pools};
-use crate::units::show;
+use crate::units::{counted, show};
 
 pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> Result<Outcome> {
     raise_open_file_limit()?;
@@ -55,7 +55,7 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
     if let Some(from) = &command.from {
         let cancel = cancel_on_signals()?;
         let report = agent::archive(&command, from, global, &cancel, console)?;
-        return tell_agent(&report, "archived", console);
+        return tell_agent(&report, console);
     }
     let ambient = ambient();
     let cancel = cancel_on_signals()?;
@@ -271,68 +271,76 @@ fn source(command: &Archive, attached: Option<UnixStream>) -> Source {
 }
 
 /// The end of an agent's job, in one line.
-pub(super) fn tell_agent(report: &Value, verb: &str, console: &Console) -> Result<Outcome> {
+fn tell_agent(report: &Value, console: &Console) -> Result<Outcome> {
     console.document("report", report)?;
     let number = |key: &str| report[key].as_u64().unwrap_or(0);
     let id = report["archive"].as_str().unwrap_or_default();
     console.line(&format!(
-        "{verb} {} ({}): {} entries, {} sent, {} faults",
+        "archived {} ({}): {}, {} sent",
         report["name"].as_str().unwrap_or_default(),
         &id[..id.len().min(8)],
-        number("entries"),
+        counted(number("entries"), "entry", "entries"),
         show(number("bytes_sent")),
-        number("faults"),
     ))?;
-    let refused = number("held") + number("stopped") + number("refused") > 0;
-    Ok(Outcome { faults: number("faults") > 0, refused })
+    let faults = number("faults");
+    console.counts([(faults, "fault, told above", "faults, each told above")])?;
+    Ok(Outcome { faults: faults > 0, refused: number("held") + number("stopped") > 0 })
 }
 
 fn tell(report: &ArchiveReport, console: &Console) -> Result<()> {
     console.document("report", report)?;
     if report.dry_run {
         return console.line(&format!(
-            "would archive {} as {}: {} entries, {}; {} in {} files would be read",
+            "would archive {} as {}: {}, {}; {} in {} would be read",
             report.name,
             if report.unchanged_files > 0 { "a further generation" } else { "a first one" },
-            report.entries,
+            counted(report.entries, "entry", "entries"),
             show(report.content_bytes),
             show(report.bytes_read),
-            report.files - report.unchanged_files,
+            counted(report.files - report.unchanged_files, "file", "files"),
         ));
     }
     console.line(&format!(
-        "archived {} ({}): {} entries, {}",
+        "archived {} ({}): {}, {}",
         report.name,
         &report.archive[..8],
-        report.entries,
+        counted(report.entries, "entry", "entries"),
         show(report.content_bytes)
     ))?;
     console.line(&format!(
-        "  read {}, found {} known, stored {} in {:.1} s; {} files unchanged",
+        "  read {}, found {} known, stored {} in {:.1} s; {} unchanged",
         show(report.bytes_read),
         show(report.deduplicated_bytes),
         show(report.stored_bytes),
         report.seconds,
-        report.unchanged_files,
+        counted(report.unchanged_files, "file", "files"),
     ))?;
     if report.bytes_sent > 0 {
         console.line(&format!(
-            "  sent {}, {} of it again after {} lost connections",
+            "  sent {}, {} of it again after {}",
             show(report.bytes_sent),
             show(report.bytes_sent_again),
-            report.retries,
+            counted(report.retries, "lost connection", "lost connections"),
         ))?;
     }
-    for (count, what) in [
-        (report.held, "held by a snoop: kept, and not shown or restored"),
-        (report.stopped, "left out by a snoop"),
-        (report.unscanned, "not seen whole by a snoop that failed: tagged unscanned"),
-        (report.untransformed_chunks, "chunks stored without their stages, one of which failed"),
-        (report.faults, "faults, each told above"),
-    ] {
-        if count > 0 {
-            console.line(&format!("  {count} {what}"))?;
-        }
-    }
+    console.counts([
+        (
+            report.held,
+            "held by a snoop: kept, listed as [held], and not restored",
+            "held by a snoop: kept, listed as [held], and not restored",
+        ),
+        (report.stopped, "left out by a snoop", "left out by a snoop"),
+        (
+            report.unscanned,
+            "not seen whole by a snoop that failed: tagged unscanned",
+            "not seen whole by a snoop that failed: tagged unscanned",
+        ),
+        (
+            report.untransformed_chunks,
+            "chunk stored without its stages, one of which failed",
+            "chunks stored without their stages, one of which failed",
+        ),
+        (report.faults, "fault, told above", "faults, each told above"),
+    ])?;
     Ok(())
 }

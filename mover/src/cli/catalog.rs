@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::session::{self, CompareReport, Decoding, PathDifference, Progress, Watch};
 use crate::source::{SourceConfig, raise_open_file_limit};
 use crate::store::{Difference, Fault, Rebuilt, Store, StoreConfig, StoreWriter, compare, rebuild};
-use crate::units::show;
+use crate::units::{counted, show};
 
 pub(super) fn run(command: Command, global: &Global, console: &Console) -> Result<Outcome> {
     match command.command {
@@ -33,7 +33,11 @@ pub(super) fn run(command: Command, global: &Global, console: &Console) -> Resul
 /// What was found on the media.
 pub(super) fn tell_rebuilt(rebuilt: &Rebuilt, console: &Console) -> Result<Outcome> {
     let (volumes, chunks) = (rebuilt.volumes, rebuilt.chunks);
-    console.line(&format!("found {chunks} chunks on {volumes} volumes"))?;
+    console.line(&format!(
+        "found {} on {}",
+        counted(chunks, "chunk", "chunks"),
+        counted(volumes, "volume", "volumes")
+    ))?;
     let faults: Vec<String> = rebuilt.faults.iter().map(ToString::to_string).collect();
     for fault in &faults {
         console.line(&format!("  {fault}"))?;
@@ -53,22 +57,18 @@ fn merge(store: &Path, from: &Path, pool: &str, console: &Console) -> Result<Out
     let unprotected = parity::protect(&mut writer, &cancel, console)?;
     console.document("report", &report)?;
     console.line(&format!(
-        "took over {} archives and {} chunks, {} in {:.1} s",
-        report.archives,
-        report.chunks,
+        "took over {} and {}, {} in {:.1} s",
+        counted(report.archives, "archive", "archives"),
+        counted(report.chunks, "chunk", "chunks"),
         show(report.stored_bytes),
         report.seconds
     ))?;
-    for (count, what) in [
-        (report.archives_there, "archives were known already"),
-        (report.healed, "chunks had been lost here"),
-        (report.key_groups, "key groups are newer there"),
-        (report.faults, "faults, each told above"),
-    ] {
-        if count > 0 {
-            console.line(&format!("  {count} {what}"))?;
-        }
-    }
+    console.counts([
+        (report.archives_there, "archive was known already", "archives were known already"),
+        (report.healed, "chunk had been lost here", "chunks had been lost here"),
+        (report.key_groups, "key group is newer there", "key groups are newer there"),
+        (report.faults, "fault, told above", "faults, each told above"),
+    ])?;
     Ok(Outcome { faults: report.faults > 0 || unprotected, refused: false })
 }
 
@@ -88,12 +88,16 @@ fn with_media(store: &Path, console: &Console) -> Result<Outcome> {
     let (volumes, chunks, count) = (compared.volumes, compared.chunks, compared.differences);
     let document = json!({ "volumes": volumes, "chunks": chunks, "differences": count });
     console.document("report", document)?;
-    console.line(&format!("read {chunks} chunks on {volumes} volumes"))?;
+    console.line(&format!(
+        "read {} on {}",
+        counted(chunks, "chunk", "chunks"),
+        counted(volumes, "volume", "volumes")
+    ))?;
     match count {
         0 => console.line("  the catalog says what the media say")?,
         count => {
-            console
-                .line(&format!("  {count} differences; the media are right: catalog rebuild"))?;
+            let differences = counted(count, "difference", "differences");
+            console.line(&format!("  {differences}; the media are right: catalog rebuild"))?;
         }
     }
     Ok(Outcome { faults: count > 0, refused: false })
@@ -150,15 +154,11 @@ fn tell_compared(report: &CompareReport, read: bool, console: &Console) -> Resul
         false => String::new(),
     };
     console.line(&format!("{} paths are the same{content}", report.same))?;
-    for (count, what) in [
-        (report.changed, "changed"),
-        (report.only_in_archive, "only in the archive"),
-        (report.only_in_source, "only in the source"),
-        (report.faults, "faults, each told above"),
-    ] {
-        if count > 0 {
-            console.line(&format!("  {count} {what}"))?;
-        }
-    }
+    console.counts([
+        (report.changed, "changed", "changed"),
+        (report.only_in_archive, "only in the archive", "only in the archive"),
+        (report.only_in_source, "only in the source", "only in the source"),
+        (report.faults, "fault, told above", "faults, each told above"),
+    ])?;
     Ok(())
 }

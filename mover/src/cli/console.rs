@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{Observer, Progress};
 use crate::threads;
-use crate::units::show;
+use crate::units::{counted, show};
 
 /// Where everything that a command says goes: results to standard output, the rest to standard
 /// error. Clones share the bar.
@@ -46,6 +46,15 @@ impl Console {
             true => Ok(()),
             false => print(line),
         }
+    }
+
+    /// Lines of the result that tell how many there are of each, where there are any: what is
+    /// said of one, and of several.
+    pub(crate) fn counts<const N: usize>(&self, counts: [(u64, &str, &str); N]) -> Result<()> {
+        let mut told = counts.into_iter().filter(|(count, ..)| *count > 0);
+        told.try_for_each(|(count, one, many)| {
+            self.line(&format!("  {}", counted(count, one, many)))
+        })
     }
 
     /// A document, for machines.

@@ -9,7 +9,7 @@ use super::place::local;
 use crate::error::Result;
 use crate::session::{self, CopyConfig, CopyReport, CopySource, Progress, Watch};
 use crate::store::{ReadStore, StoreWriter};
-use crate::units::show;
+use crate::units::{counted, show};
 
 pub(super) fn run(command: &Copy, console: &Console) -> Result<Outcome> {
     let config = local(&command.store, "copying between pools")?;
@@ -65,22 +65,22 @@ pub(super) fn copy(
 fn tell(report: &CopyReport, console: &Console) -> Result<()> {
     console.document("report", report)?;
     console.line(&format!(
-        "copied {} chunks to pool {}: {} in {:.1} s",
-        report.chunks,
+        "copied {} to pool {}: {} in {:.1} s",
+        counted(report.chunks, "chunk", "chunks"),
         report.pool,
         show(report.stored_bytes),
         report.seconds,
     ))?;
-    for (count, what) in [
-        (report.archives, "archives can be read from there"),
-        (report.chunks_there, "chunks were there already"),
-        (report.verified, "chunks were read back and are right"),
-        (report.volumes_removed, "volumes were taken out"),
-        (report.faults, "faults, each told above"),
-    ] {
-        if count > 0 {
-            console.line(&format!("  {count} {what}"))?;
-        }
-    }
+    console.counts([
+        (report.archives, "archive can be read from there", "archives can be read from there"),
+        (report.chunks_there, "chunk was there already", "chunks were there already"),
+        (
+            report.verified,
+            "chunk was read back and is right",
+            "chunks were read back and are right",
+        ),
+        (report.volumes_removed, "volume was taken out", "volumes were taken out"),
+        (report.faults, "fault, told above", "faults, each told above"),
+    ])?;
     Ok(())
 }

@@ -13,10 +13,11 @@ use super::parity;
 use super::place::{local, remember};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::disc::DiscStorage;
-use crate::media::{Media, tape::Place as Cartridged};
+use crate::media::tape::{Place as Cartridged, TapeStorage};
+use crate::media::{Media, MediumKind, PoolSpec};
 use crate::session::{CopyConfig, CopySource};
 use crate::store::{Fault, HOME_POOL, Store, StoreWriter, VolumeRecord, open_pool, pools, rebuild};
-use crate::units::show;
+use crate::units::{counted, show};
 
 pub(super) fn run(command: Command, console: &Console) -> Result<Outcome> {
     match command.command {
@@ -60,6 +61,7 @@ fn volumes_to_migrate(
 ) -> Result<Vec<u32>> {
     let volumes = store.volumes()?;
     if let Some(pool) = from_pool {
+        store.check_pool(pool)?;
         let of_pool = |volume: &&VolumeRecord| volume.pool == pool && volume.closed;
         return Ok(volumes.iter().filter(of_pool).map(|volume| volume.number).collect());
     }
@@ -75,7 +77,7 @@ fn volumes_to_migrate(
 
 fn list(path: &Path, console: &Console) -> Result<Outcome> {
     let store = Store::open(&local(path, "listing media")?)?;
-    let volumes = store.volumes()?;
+    let (volumes, specs) = (store.volumes()?, pools(path)?);
     for pool in store.pools() {
         console.line(&format!("pool {} ({})", pool.name, pool.kind.name()))?;
         console.document("pool", json!({ "name": pool.name, "kind": pool.kind.name() }))?;
@@ -97,8 +99,10 @@ fn list(path: &Path, console: &Console) -> Result<Outcome> {
             });
             console.document("volume", document)?;
         }
+        if let Some(spec) = specs.get(&pool.name) {
+            list_carriers(path, &pool.name, spec, console)?;
+        }
     }
-    list_carriers(path, console)?;
     parity::list(&store, console)?;
     let faults = store.faults()?;
     for fault in &faults {
@@ -118,11 +122,40 @@ fn make_folder(store: &Path) -> Result<()> {
 fn media(store: &Path, pool: &str) -> Result<Media> {
     let specs = pools(store)?;
     let spec = specs.get(pool).ok_or_else(|| {
-        let known: Vec<&str> = specs.keys().map(String::as_str).collect();
-        Error::new(ErrorKind::Missing, format!("the store has no pool {pool} besides its own"))
-            .way_out(format!("it has these: {}", known.join(", ")))
+        let known: Vec<&str> =
+            [HOME_POOL].into_iter().chain(specs.keys().map(String::as_str)).collect();
+        Error::new(ErrorKind::Missing, format!("store {} has no pool {pool}", store.display()))
+            .way_out(format!("it has {}", known.join(", ")))
     })?;
     open_pool(store, pool, spec)
+}
+
+/// What of a pool can be labelled and taken out.
+enum Carriers {
+    Tape(TapeStorage),
+    Disc(DiscStorage),
+}
+
+fn carriers(store: &Path, pool: &str) -> Result<Carriers> {
+    let place = match pool {
+        HOME_POOL => "on disk",
+        pool => match media(store, pool)? {
+            Media::Tape(tape) => return Ok(Carriers::Tape(tape)),
+            Media::Disc(discs) => return Ok(Carriers::Disc(discs)),
+            Media::Disk(_) => "on disk",
+            Media::Object(_) => "in an object store",
+        },
+    };
+    let message =
+        format!("pool {pool} is {place}: only cartridges and discs are labelled or ejected");
+    let mut specs = pools(store)?;
+    specs.retain(|_, spec| matches!(spec.kind(), MediumKind::Tape | MediumKind::Optical));
+    let names: Vec<&str> = specs.keys().map(String::as_str).collect();
+    let way_out = match &names[..] {
+        [] => "the store has no pool of cartridges or discs; a policy adds one".to_owned(),
+        names => format!("name a pool of cartridges or discs: {}", names.join(", ")),
+    };
+    Err(Error::new(ErrorKind::Usage, message).way_out(way_out))
 }
 
 fn close(store: &Path, pool: &str, console: &Console) -> Result<Outcome> {
@@ -145,14 +178,9 @@ fn close(store: &Path, pool: &str, console: &Console) -> Result<Outcome> {
 
 fn label(store: &Path, pool: &str, barcode: &str, console: &Console) -> Result<Outcome> {
     local(store, "labelling")?;
-    match media(store, pool)? {
-        Media::Tape(tape) => tape.take_over(barcode)?,
-        Media::Disc(discs) => discs.take_over(barcode)?,
-        Media::Disk(_) | Media::Object(_) => {
-            let message = format!("pool {pool} has no cartridges");
-            return Err(Error::new(ErrorKind::Usage, message)
-                .way_out("only cartridges and discs are labelled; other media need no label"));
-        }
+    match carriers(store, pool)? {
+        Carriers::Tape(tape) => tape.take_over(barcode)?,
+        Carriers::Disc(discs) => discs.take_over(barcode)?,
     }
     console.line(&format!("{barcode} is blank, and belongs to pool {pool}"))?;
     console.document("label", json!({ "barcode": barcode, "pool": pool }))?;
@@ -161,16 +189,11 @@ fn label(store: &Path, pool: &str, barcode: &str, console: &Console) -> Result<O
 
 fn eject(store: &Path, pool: &str, names: &[String], console: &Console) -> Result<Outcome> {
     local(store, "ejecting")?;
-    let media = media(store, pool)?;
+    let carriers = carriers(store, pool)?;
     for name in names {
-        match &media {
-            Media::Tape(tape) => tape.eject(name)?,
-            Media::Disc(discs) => discs.eject(name)?,
-            Media::Disk(_) | Media::Object(_) => {
-                let message = format!("pool {pool} has nothing that can be taken out");
-                return Err(Error::new(ErrorKind::Usage, message)
-                    .way_out("name a pool of cartridges or discs"));
-            }
+        match &carriers {
+            Carriers::Tape(tape) => tape.eject(name)?,
+            Carriers::Disc(discs) => discs.eject(name)?,
         }
         console.line(&format!("{name} can be taken out"))?;
         console.document("eject", json!({ "name": name, "pool": pool }))?;
@@ -178,38 +201,34 @@ fn eject(store: &Path, pool: &str, names: &[String], console: &Console) -> Resul
     Ok(Outcome::default())
 }
 
-/// What volumes lie on, or could, where it can be taken out.
-fn list_carriers(path: &Path, console: &Console) -> Result<()> {
-    for (name, spec) in pools(path)? {
-        let tape = match open_pool(path, &name, &spec)? {
-            Media::Tape(tape) => tape,
-            Media::Disc(discs) => {
-                list_discs(&name, &discs, console)?;
-                continue;
-            }
-            Media::Disk(_) | Media::Object(_) => continue,
+/// What the volumes of a pool lie on, or could, where it can be taken out.
+fn list_carriers(path: &Path, pool: &str, spec: &PoolSpec, console: &Console) -> Result<()> {
+    let tape = match open_pool(path, pool, spec)? {
+        Media::Tape(tape) => tape,
+        Media::Disc(discs) => return list_discs(pool, &discs, console),
+        Media::Disk(_) | Media::Object(_) => return Ok(()),
+    };
+    for (barcode, known, place) in tape.cartridges()? {
+        let place = match place {
+            Cartridged::Drive(drive) => format!("drive {drive}"),
+            Cartridged::Slot => "at hand".to_owned(),
+            Cartridged::Shelf => "on a shelf".to_owned(),
         };
-        for (barcode, known, place) in tape.cartridges()? {
-            let place = match place {
-                Cartridged::Drive(drive) => format!("drive {drive}"),
-                Cartridged::Slot => "at hand".to_owned(),
-                Cartridged::Shelf => "on a shelf".to_owned(),
-            };
-            let holds = match (&known.problem, &known.volume) {
-                (Some(problem), _) => problem.clone(),
-                (None, Some(volume)) => volume.clone(),
-                (None, None) => "blank".to_owned(),
-            };
-            let (loads, labels) = (known.loads, known.labels);
-            console.line(&format!(
-                "  {barcode:<12} {place:<10} loaded {loads} times, written anew {labels}  {holds}"
-            ))?;
-            let document = json!({
-                "barcode": barcode, "pool": name, "place": place, "volume": known.volume,
-                "loads": loads, "labels": labels, "problem": known.problem,
-            });
-            console.document("cartridge", document)?;
-        }
+        let holds = match (&known.problem, &known.volume) {
+            (Some(problem), _) => problem.clone(),
+            (None, Some(volume)) => volume.clone(),
+            (None, None) => "blank".to_owned(),
+        };
+        let (loads, labels) = (known.loads, known.labels);
+        console.line(&format!(
+            "  {barcode:<12} {place:<10} loaded {}, written anew {labels}  {holds}",
+            counted(loads, "time", "times")
+        ))?;
+        let document = json!({
+            "barcode": barcode, "pool": pool, "place": place, "volume": known.volume,
+            "loads": loads, "labels": labels, "problem": known.problem,
+        });
+        console.document("cartridge", document)?;
     }
     Ok(())
 }
@@ -227,8 +246,9 @@ fn list_discs(pool: &str, discs: &DiscStorage, console: &Console) -> Result<()> 
         };
         let full = burned * 100 / capacity.max(1);
         console.line(&format!(
-            "  {disc:<12} {place:<10} {full:>3} % of {}, written {burns} times  {state}",
-            show(capacity)
+            "  {disc:<12} {place:<10} {full:>3} % of {}, written {}  {state}",
+            show(capacity),
+            counted(burns, "time", "times")
         ))?;
         let document = json!({
             "disc": disc, "pool": pool, "at_hand": is_at_hand, "volume": known.volume,

@@ -46,10 +46,19 @@ pub(super) fn engine(global: &Global, console: &Console) -> Result<Engine> {
 
 /// The engine, with its cache in the user's cache folder, and components' logs on the console.
 pub(super) fn engine_without_plugins(console: &Console) -> Result<Engine> {
+    let log = {
+        let console = console.clone();
+        Arc::new(move |plugin: &str, _, line: &str| console.note(&format!("{plugin}: {line}")))
+    };
+    let engine = Engine::new(compiled_cache(), Limits::default(), log)?;
     let console = console.clone();
-    let log =
-        Arc::new(move |plugin: &str, _, line: &str| console.note(&format!("{plugin}: {line}")));
-    Engine::new(compiled_cache(), Limits::default(), log)
+    // For whoever waits at a terminal, and no document.
+    let notice = move || {
+        if !console.is_json() {
+            console.note("compiling components, once on this machine");
+        }
+    };
+    Ok(engine.with_notice(Arc::new(notice)))
 }
 
 /// What the operator brought to open the store with; without anything, and if `prompt`, asks.

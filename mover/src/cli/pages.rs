@@ -1,5 +1,6 @@
 //! Completions and man pages, from the same definition as the command line itself.
 
+use std::io::Write;
 use std::path::Path;
 
 use super::arguments::{Completions, Man};
@@ -7,7 +8,14 @@ use super::{Outcome, definition};
 use crate::error::{Error, Result};
 
 pub(super) fn completions(command: &Completions) -> Result<Outcome> {
-    clap_complete::generate(command.shell, &mut definition(), "mover", &mut std::io::stdout());
+    // Into memory first: where nobody reads it to its end, generating panics.
+    let mut script = Vec::new();
+    clap_complete::generate(command.shell, &mut definition(), "mover", &mut script);
+    let mut output = std::io::stdout().lock();
+    output
+        .write_all(&script)
+        .and_then(|()| output.flush())
+        .map_err(|cause| Error::io("writing", "standard output", cause))?;
     Ok(Outcome::default())
 }
 

@@ -13,7 +13,7 @@ use crate::media::Parity;
 use crate::pipeline::Cancel;
 use crate::session::{self, Healed, Progress, Protected, Watch};
 use crate::store::{HOME_POOL, Store, StoreWriter, WriteStore, remember_parity};
-use crate::units::show;
+use crate::units::{counted, show};
 
 /// Makes parity of what has none yet, and gives whether something stood in the way. Whatever that
 /// is, what the command did is done.
@@ -65,9 +65,9 @@ fn tell(done: &Protected, console: &Console) -> Result<()> {
 pub(super) fn tell_healed(healed: &Healed, console: &Console) -> Result<()> {
     console.document("heal", healed)?;
     console.line(&format!(
-        "parity gave back {} in {} volumes",
+        "parity gave back {} in {}",
         show(healed.healed_bytes),
-        healed.volumes.len()
+        counted(healed.volumes.len() as u64, "volume", "volumes")
     ))?;
     match healed.lost_bytes {
         0 => Ok(()),
@@ -130,14 +130,19 @@ pub(super) fn list(store: &Store, console: &Console) -> Result<()> {
         console.document("parity", &state)?;
         let how = state.parity.as_deref().unwrap_or("no more is made");
         console.line(&format!("parity of pool {}: {how}, {}", state.pool, show(state.length)))?;
-        for (volumes, what) in [
-            (state.volumes_across, "volumes in sets: lost volumes are healed"),
-            (state.volumes_within, "volumes by themselves: damage is healed, and not their loss"),
-        ] {
-            if !volumes.is_empty() {
-                console.line(&format!("  {} {what}", volumes.len()))?;
-            }
-        }
+        let (across, within) = (state.volumes_across.len(), state.volumes_within.len());
+        console.counts([
+            (
+                across as u64,
+                "volume in a set: a lost volume is healed",
+                "volumes in sets: lost volumes are healed",
+            ),
+            (
+                within as u64,
+                "volume by itself: damage is healed, and not its loss",
+                "volumes by themselves: damage is healed, and not their loss",
+            ),
+        ])?;
     }
     Ok(())
 }

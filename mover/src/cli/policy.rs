@@ -14,6 +14,7 @@ use crate::pipeline::Cancel;
 use crate::policy::{Policy, TEMPLATE, Totals, check};
 use crate::session::{self, MappedRoutes, Progress, RouteConfig, StageSpec, Watch, stage_of};
 use crate::source::{SourceConfig, raise_open_file_limit};
+use crate::units::counted;
 
 /// What editors check policies with; `docs/policy.md` says how.
 const SCHEMA: &str = include_str!("../../../docs/policy.schema.json");
@@ -47,7 +48,8 @@ fn look(file: &Path, console: &Console) -> Result<Outcome> {
     }
     let errors = complaints.iter().filter(|complaint| complaint.is_error).count();
     if errors > 0 {
-        let message = format!("{} has {errors} errors", file.display());
+        let errors = counted(errors as u64, "error", "errors");
+        let message = format!("{} has {errors}", file.display());
         return Err(Error::new(ErrorKind::Usage, message).way_out("mend what is told above"));
     }
     console.line(&format!("{} is right", file.display()))?;

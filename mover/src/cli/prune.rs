@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{Policy, Retention};
 use crate::session::{self, Keep, Progress, PruneConfig, PruneReport, Watch};
 use crate::store::StoreWriter;
-use crate::units::show;
+use crate::units::{counted, show};
 
 pub(super) fn run(command: &Prune, console: &Console) -> Result<Outcome> {
     let policy = command.policy.as_deref().map(Policy::read).transpose()?;
@@ -75,16 +75,17 @@ fn tell(report: &PruneReport, console: &Console) -> Result<()> {
         console.line(&line)?;
     }
     console.line(&format!(
-        "{} archives {would}dropped, {} volumes {would}taken out: {}",
-        report.dropped,
-        report.volumes_removed,
+        "{} {would}dropped, {} {would}taken out: {}",
+        counted(report.dropped, "archive", "archives"),
+        counted(report.volumes_removed, "volume", "volumes"),
         show(report.bytes_freed.saturating_sub(report.bytes_moved)),
     ))?;
     if report.bytes_moved > 0 {
         console.line(&format!("  {} {would}moved for that", show(report.bytes_moved)))?;
     }
-    if report.volumes_locked > 0 {
-        console.line(&format!("  {} volumes are locked, and stay", report.volumes_locked))?;
-    }
-    Ok(())
+    console.counts([(
+        report.volumes_locked,
+        "volume is locked, and stays",
+        "volumes are locked, and stay",
+    )])
 }

@@ -4,9 +4,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::Outcome;
 use super::agent;
-use super::archive::tell_agent;
 use super::arguments::{Global, Restore};
 use super::console::Console;
 use super::list::readable;
@@ -24,7 +25,7 @@ use crate::session::{
 use crate::source::raise_open_file_limit;
 use crate::store::MediumKind;
 use crate::target::TargetConfig;
-use crate::units::show;
+use crate::units::{counted, show};
 
 /// Decoded chunks that are kept: about 48 MiB.
 const CHUNK_COUNT_MAX: usize = 48;
@@ -35,7 +36,7 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
     let into = command.into.as_deref().and_then(Path::to_str);
     if let Some(into) = into.filter(|into| Address::is_address(into)) {
         let report = agent::restore(&command, into, global, &cancel, console)?;
-        return tell_agent(&report, "restored", console);
+        return tell_agent(&report, into, console);
     }
     let store = open_store(&command.store, global, &cancel, console)?;
     let record = store.find_archive(&command.archive)?;
@@ -127,31 +128,51 @@ fn tell_plan(plan: &RestorePlan, console: &Console) -> Result<Outcome> {
         let VolumePlan { label, pool, kind, chunks, stored_bytes, staged, .. } = volume;
         let how = if *staged { ", read once before all else" } else { "" };
         let bytes = show(*stored_bytes);
-        console.line(&format!("{label}  {kind} of pool {pool}: {chunks} chunks, {bytes}{how}"))?;
+        let chunks = counted(*chunks, "chunk", "chunks");
+        console.line(&format!("{label}  {kind} of pool {pool}: {chunks}, {bytes}{how}"))?;
     }
-    if plan.missing_chunks > 0 {
-        console.line(&format!("{} chunks lie on no volume that is known", plan.missing_chunks))?;
-    }
+    console.counts([(
+        plan.missing_chunks,
+        "chunk lies on no volume that is known",
+        "chunks lie on no volume that is known",
+    )])?;
     Ok(Outcome { faults: plan.missing_chunks > 0, refused: false })
+}
+
+/// The end of an agent's restore.
+fn tell_agent(report: &Value, into: &str, console: &Console) -> Result<Outcome> {
+    console.document("report", report)?;
+    let number = |key: &str| report[key].as_u64().unwrap_or(0);
+    let id = report["archive"].as_str().unwrap_or_default();
+    console.line(&format!(
+        "restored {} ({}) into {into}: {}, {}",
+        report["name"].as_str().unwrap_or_default(),
+        &id[..id.len().min(8)],
+        counted(number("entries"), "entry", "entries"),
+        show(number("bytes_written")),
+    ))?;
+    let (faults, refused) = (number("faults"), number("refused"));
+    console.counts([(faults, "fault, told above", "faults, each told above")])?;
+    Ok(Outcome { faults: faults > 0, refused: refused > 0 })
 }
 
 fn tell(report: &RestoreReport, into: &Path, console: &Console) -> Result<()> {
     console.document("report", report)?;
     let verb = if report.dry_run { "would restore" } else { "restored" };
     console.line(&format!(
-        "{verb} {} ({}) into {}: {} entries, {} in {:.1} s",
+        "{verb} {} ({}) into {}: {}, {} in {:.1} s",
         report.name,
         &report.archive[..8],
         into.display(),
-        report.entries,
+        counted(report.entries, "entry", "entries"),
         show(report.bytes_written),
         report.seconds,
     ))?;
     if report.entries_kept + report.resumed_files > 0 {
         console.line(&format!(
-            "  {} entries were there already, {} files were half-written: {} were not written again",
-            report.entries_kept,
-            report.resumed_files,
+            "  {} there already, {} half-written: {} were not written again",
+            counted(report.entries_kept, "entry was", "entries were"),
+            counted(report.resumed_files, "file was", "files were"),
             show(report.bytes_kept),
         ))?;
     }
@@ -159,14 +180,13 @@ fn tell(report: &RestoreReport, into: &Path, console: &Console) -> Result<()> {
         let passes = report.tape_passes.iter().map(|(tape, count)| format!("{tape} {count}"));
         console.line(&format!("  passes over tapes: {}", passes.collect::<Vec<_>>().join(", ")))?;
     }
-    for (count, what) in [
-        (report.held, "held by a snoop, and not restored"),
-        (report.refused, "refused, since they would have left the folder"),
-        (report.faults, "faults, each told above"),
-    ] {
-        if count > 0 {
-            console.line(&format!("  {count} {what}"))?;
-        }
-    }
+    console.counts([
+        (
+            report.refused,
+            "refused, since it would have left the folder",
+            "refused, since they would have left the folder",
+        ),
+        (report.faults, "fault, told above", "faults, each told above"),
+    ])?;
     Ok(())
 }

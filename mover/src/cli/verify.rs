@@ -18,7 +18,7 @@ use crate::session::{
     self, Damage, Decoding, Progress, RepairReport, VerifyConfig, VerifyReport, Watch,
 };
 use crate::store::{ReadStore, Store, StoreWriter};
-use crate::units::show;
+use crate::units::{counted, show};
 
 pub(super) fn run(command: Verify, global: &Global, console: &Console) -> Result<Outcome> {
     let cancel = cancel_on_signals()?;
@@ -52,9 +52,9 @@ fn check(
         .watch(&progress, || session::verify(&ambient(), store, &decoding, &config, &watch))?;
     console.document("report", &report)?;
     console.line(&format!(
-        "checked {} chunks of {} archives, {} in {:.1} s{}",
-        report.chunks,
-        report.archives,
+        "checked {} of {}, {} in {:.1} s{}",
+        counted(report.chunks, "chunk", "chunks"),
+        counted(report.archives, "archive", "archives"),
         show(report.stored_bytes_read),
         report.seconds,
         if report.decoded { ", all decoded" } else { "" },
@@ -148,18 +148,30 @@ fn tell(report: &RepairReport, console: &Console) -> Result<()> {
         show(report.stored_bytes),
         report.seconds
     ))?;
-    for (count, what) in [
-        (report.moved, "sound chunks were moved to new volumes"),
-        (report.volumes_removed, "damaged volumes were taken out"),
-        (report.volumes_left, "damaged volumes stay"),
-        (report.lost_chunks, "chunks are lost: no sound copy is left"),
-        (report.beyond_repair, "faults told above are mended by no copy"),
-        (report.lost_entries.unwrap_or(0), "entries are not whole any more, each named above"),
-    ] {
-        if count > 0 {
-            console.line(&format!("  {count} {what}"))?;
-        }
-    }
+    console.counts([
+        (
+            report.moved,
+            "sound chunk was moved to a new volume",
+            "sound chunks were moved to new volumes",
+        ),
+        (report.volumes_removed, "damaged volume was taken out", "damaged volumes were taken out"),
+        (report.volumes_left, "damaged volume stays", "damaged volumes stay"),
+        (
+            report.lost_chunks,
+            "chunk is lost: no sound copy is left",
+            "chunks are lost: no sound copy is left",
+        ),
+        (
+            report.beyond_repair,
+            "fault told above is mended by no copy",
+            "faults told above are mended by no copy",
+        ),
+        (
+            report.lost_entries.unwrap_or(0),
+            "entry is not whole any more, named above",
+            "entries are not whole any more, each named above",
+        ),
+    ])?;
     if report.lost_chunks > 0 {
         console.line("  archive their source again: what is still there is stored anew")?;
     }

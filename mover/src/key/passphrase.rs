@@ -25,8 +25,12 @@ pub(super) const WAYS: &str = "set MOVER_PASSPHRASE, or give --passphrase-file F
 const FILE_LENGTH_MAX: u64 = 64 << 10;
 
 /// A passphrase: not empty, wiped when dropped, never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Passphrase(Zeroizing<String>);
+#[derive(Clone)]
+pub struct Passphrase {
+    text: Zeroizing<String>,
+    /// The variable or the file that it was taken from; none where it was typed.
+    place: Option<String>,
+}
 
 impl Passphrase {
     /// Anything but nothing.
@@ -35,12 +39,25 @@ impl Passphrase {
         if text.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "the passphrase is empty").way_out(WAYS));
         }
-        Ok(Passphrase(text))
+        Ok(Passphrase { text, place: None })
+    }
+
+    fn taken_from(mut self, place: impl ToString) -> Passphrase {
+        self.place = Some(place.to_string());
+        self
     }
 
     /// The text itself.
     pub fn text(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// How messages call it.
+    pub(super) fn name(&self) -> String {
+        match &self.place {
+            Some(place) => format!("the passphrase in {place}"),
+            None => "the passphrase".to_owned(),
+        }
     }
 }
 
@@ -73,7 +90,7 @@ pub(super) fn from_variable(value: Option<OsString>) -> Result<Option<Passphrase
         return Err(Error::new(ErrorKind::Usage, format!("{VARIABLE} is set, and empty"))
             .way_out(format!("unset {VARIABLE} to be asked, or set it to the passphrase")));
     }
-    Passphrase::new(text).map(Some)
+    Ok(Some(Passphrase::new(text)?.taken_from(VARIABLE)))
 }
 
 /// The first line of a file, without its end; a pipe such as `/dev/fd/3` is as good.
@@ -96,7 +113,7 @@ pub fn from_file(path: &Path) -> Result<Passphrase> {
         return Err(wrong("the first line is empty"));
     }
     let text = std::str::from_utf8(line).map_err(|_| wrong("the first line is not UTF-8"))?;
-    Passphrase::new(text.to_owned())
+    Ok(Passphrase::new(text.to_owned())?.taken_from(path.display()))
 }
 
 /// Asks once, on the terminal and without echo; `what` is opened with it.

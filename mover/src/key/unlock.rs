@@ -12,7 +12,7 @@ use super::epoch::{EpochKey, read_epoch};
 use super::group::{
     GroupSecret, PASSPHRASE_COUNT_MAX, latest_revisions, member_label, member_recipient,
 };
-use super::passphrase;
+use super::passphrase::{self, Passphrase};
 use super::secret::SecretBytes;
 use crate::{Error, ErrorKind, Result};
 
@@ -113,7 +113,7 @@ fn checked(group: &KeyGroup, member: &Member, plain: &[u8]) -> Result<GroupSecre
 }
 
 fn locked(group: &KeyGroup, access: &Access, store: &str, tried: Tried) -> Error {
-    let has_passphrase = !access.passphrases.is_empty();
+    let passphrase = access.passphrases.first().map(Passphrase::name);
     let has_identity = !access.identities.is_empty();
     if let Some(error) = tried.damaged.as_ref().filter(|_| tried.whole_count == 0) {
         let message = format!("no key of store {store} that could be tried is whole");
@@ -122,21 +122,21 @@ fn locked(group: &KeyGroup, access: &Access, store: &str, tried: Tried) -> Error
             .because(tried.damaged.expect("just seen"))
             .way_out("the key group is on every volume of the store: try another one");
     }
-    let message = match (has_passphrase, has_identity) {
-        (false, false) => {
+    let message = match (&passphrase, has_identity) {
+        (None, false) => {
             format!("store {store} is encrypted, and neither passphrase nor identity was given")
         }
-        (true, false) => format!("the passphrase opens no key of store {store}"),
-        (false, true) => format!(
+        (Some(passphrase), false) => format!("{passphrase} opens no key of store {store}"),
+        (None, true) => format!(
             "the identity opens no key of store {store}: {} is no member",
             own_recipients(access)
         ),
-        (true, true) => format!(
-            "neither the passphrase nor the identity opens a key of store {store}: {} is no member",
+        (Some(passphrase), true) => format!(
+            "neither {passphrase} nor the identity opens a key of store {store}: {} is no member",
             own_recipients(access)
         ),
     };
-    let error = Error::new(ErrorKind::Key, message).way_out(ways(group));
+    let error = Error::new(ErrorKind::Key, message).way_out(ways(group, passphrase.is_some()));
     match tried.damaged {
         Some(damaged) => error.because(damaged),
         None => error,
@@ -148,8 +148,8 @@ fn own_recipients(access: &Access) -> String {
     some_of(recipients.collect())
 }
 
-/// How this group can be opened.
-fn ways(group: &KeyGroup) -> String {
+/// How this group can be opened; whether a passphrase was tried.
+fn ways(group: &KeyGroup, has_passphrase: bool) -> String {
     let passphrases: Vec<String> = group
         .members
         .iter()
@@ -158,7 +158,11 @@ fn ways(group: &KeyGroup) -> String {
         .collect();
     let recipients: Vec<String> =
         group.members.iter().filter_map(member_recipient).map(str::to_owned).collect();
-    let by_passphrase = format!("{} (it has {})", passphrase::WAYS, some_of(passphrases.clone()));
+    let known = some_of(passphrases.clone());
+    let by_passphrase = match has_passphrase {
+        true => format!("another passphrase (the store's keys: {known}; see mover key list)"),
+        false => format!("{} (it has {known})", passphrase::WAYS),
+    };
     let by_identity =
         format!("--identity FILE with the secret key of {}", some_of(recipients.clone()));
     match (passphrases.is_empty(), recipients.is_empty()) {

@@ -52,7 +52,7 @@ pub enum Action {
     Pass,
     /// Keep the findings.
     Tag,
-    /// Keep it, but do not show it.
+    /// Keep it, but do not restore it.
     Hold,
     /// Leave it out.
     Stop,

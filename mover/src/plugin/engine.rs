@@ -1,8 +1,8 @@
 //! The engine, and components loaded into it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Once};
 
 use format::{Digest, Role};
 use wasmtime::component::{Component, Linker};
@@ -68,7 +68,13 @@ pub struct Engine {
     log: LogSink,
     plugins: Option<PluginFolder>,
     carried: CarriedPolicy,
+    /// Told once that compiling takes a while.
+    compiling: Once,
+    notice: Notice,
 }
+
+/// Whom to tell that components are compiled which no cache has.
+type Notice = Arc<dyn Fn() + Send + Sync>;
 
 /// Handles of one instance.
 const HANDLE_COUNT_MAX: usize = 1024;
@@ -125,7 +131,8 @@ impl Engine {
         let mut linker = Linker::new(&engine);
         link(&mut linker).map_err(broken)?;
         let (plugins, carried) = (None, CarriedPolicy::default());
-        Ok(Engine { engine, linker: Arc::new(linker), cache, limits, log, plugins, carried })
+        let (linker, compiling, notice) = (Arc::new(linker), Once::new(), Arc::new(|| {}));
+        Ok(Engine { engine, linker, cache, limits, log, plugins, carried, compiling, notice })
     }
 
     /// The same engine, which finds components by name in a folder, too.
@@ -139,6 +146,13 @@ impl Engine {
     #[must_use]
     pub fn with_carried(mut self, policy: CarriedPolicy) -> Engine {
         self.carried = policy;
+        self
+    }
+
+    /// The same engine, which tells once when it compiles what its cache does not have.
+    #[must_use]
+    pub fn with_notice(mut self, notice: Arc<dyn Fn() + Send + Sync>) -> Engine {
+        self.notice = notice;
         self
     }
 
@@ -214,6 +228,7 @@ impl Engine {
 
     fn compile(&self, bytes: &[u8], digest: &Digest) -> wasmtime::Result<Component> {
         let Some(cache) = &self.cache else { return Component::new(&self.engine, bytes) };
+        self.compiling.call_once(|| (self.notice)());
         let code = self.engine.precompile_component(bytes)?;
         cache.put(&self.compiled_name(digest), &code);
         match deserialize(&self.engine, &code) {

@@ -54,15 +54,26 @@ impl State {
     }
 }
 
-/// Characters of a message from a component that reach a person.
+/// Bytes of a message from a component that reach a person.
 const MESSAGE_LENGTH_MAX: usize = 1024;
 
 /// A component's words, not too many of them, and without what would make a terminal or an eye
 /// read something else: control characters, and those that turn the direction of writing.
 pub(super) fn clean(text: &str) -> String {
+    clean_to(text, MESSAGE_LENGTH_MAX)
+}
+
+/// The same, of as many whole characters as fit into so many bytes.
+pub(super) fn clean_to(text: &str, length_max: usize) -> String {
     let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let kept = text.chars().take(MESSAGE_LENGTH_MAX);
-    kept.map(|c| if c.is_control() || turns(c) { ' ' } else { c }).collect()
+    let mut kept = String::with_capacity(text.len().min(length_max));
+    for c in text.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c }) {
+        if kept.len() + c.len_utf8() > length_max {
+            break;
+        }
+        kept.push(c);
+    }
+    kept
 }
 
 /// Fuel of a call of the host: what such a call takes, in instructions of a component.

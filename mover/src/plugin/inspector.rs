@@ -9,7 +9,7 @@ use super::bindings::snoop::SnoopPlugin;
 use super::bindings::snoop::exports::mover::plugin::snoop as wit;
 use super::bindings::snoop::mover::plugin::types as wit_types;
 use super::engine::Plugin;
-use super::guest::{Bindings, Guest, GuestError, State, clean};
+use super::guest::{Bindings, Guest, GuestError, State, clean_to};
 use super::usage::Usage;
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::{Action, Finding, Inspector, Verdict};
@@ -54,8 +54,14 @@ fn guest_error(error: wit_types::Error) -> GuestError {
     GuestError { kind, message: error.message }
 }
 
-/// Bytes of a finding's name, at most.
+/// Bytes of a finding's name, at most; what the contract says.
 const NAME_LENGTH_MAX: usize = 256;
+/// Bytes of its detail.
+const DETAIL_LENGTH_MAX: usize = 1024;
+
+// The format has room for both.
+const _: () = assert!(NAME_LENGTH_MAX <= format::limits::NAME_LENGTH_MAX);
+const _: () = assert!(DETAIL_LENGTH_MAX <= format::limits::NAME_LENGTH_MAX);
 
 fn verdict(answer: wit::Verdict) -> Verdict {
     let action = match answer.action {
@@ -66,10 +72,10 @@ fn verdict(answer: wit::Verdict) -> Verdict {
     };
     let findings = answer.findings.into_iter().take(format::limits::FINDING_COUNT_MAX);
     let finding = |finding: wit::Finding| Finding {
-        name: clean(&finding.name).chars().take(NAME_LENGTH_MAX).collect(),
+        name: clean_to(&finding.name, NAME_LENGTH_MAX),
         offset: finding.offset,
         length: finding.length,
-        detail: clean(&finding.detail).chars().take(NAME_LENGTH_MAX).collect(),
+        detail: clean_to(&finding.detail, DETAIL_LENGTH_MAX),
     };
     Verdict { action, findings: findings.map(finding).collect() }
 }
@@ -127,5 +133,29 @@ impl Inspector for ComponentInspector {
             return Err(self.guest.lied("save", what));
         }
         Ok(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_cut_at_the_bytes_of_the_contract_and_between_characters() {
+        let told = |name: &str, detail: &str| {
+            let (name, detail) = (name.to_owned(), detail.to_owned());
+            let findings = vec![wit::Finding { name, offset: 1, length: 2, detail }];
+            let mut verdict = verdict(wit::Verdict { action: wit::Action::Tag, findings });
+            let finding = verdict.findings.pop().expect("one");
+            (finding.name, finding.detail)
+        };
+        let (name, detail) = (&"n".repeat(256), &"d".repeat(1024));
+        assert_eq!(told(name, detail), (name.clone(), detail.clone()), "all of what may be");
+        let (name, detail) = told(&format!("{name}n"), &format!("{detail}d"));
+        assert_eq!((name.len(), detail.len()), (256, 1024));
+        // Three bytes each: no whole one fits into the last place.
+        let (name, detail) = told(&"\u{20ac}".repeat(300), &"\u{20ac}".repeat(2000));
+        assert_eq!((name.len(), detail.len()), (255, 1023));
+        assert_eq!(told("a\nb", "c\u{202e}d"), ("a b".to_owned(), "c d".to_owned()));
     }
 }

@@ -54,10 +54,11 @@ fn every_example_of_the_book_is_right() {
 
 #[test]
 fn every_key_is_in_the_book() {
-    use super::layout::{ARCHIVE, CONDITIONS, FILE, POOLS, RETENTION, RULE};
+    use super::layout::{ARCHIVE, CONDITIONS, FILE, POOLS, RETENTION, RULE, SERVE};
     let book = include_str!("../../../docs/policy.md");
     let pools = POOLS.iter().map(|(_, keys)| *keys);
-    for keys in [FILE, ARCHIVE, RULE, CONDITIONS, RETENTION].into_iter().chain(pools) {
+    let tables = [FILE, ARCHIVE, RULE, CONDITIONS, RETENTION, SERVE];
+    for keys in tables.into_iter().chain(pools) {
         for key in keys {
             assert!(book.contains(&format!("`{}`", key.name)), "{} is not told of", key.name);
         }

@@ -74,6 +74,14 @@ fn all_mistakes_are_told_at_once_and_what_was_meant() {
 }
 
 #[test]
+fn a_file_without_a_version_is_told_the_line_that_it_lacks() {
+    let complaints = check("[archive]\nname = \"a\"\n");
+    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert_eq!(complaints[0].message, "a policy without version");
+    assert_eq!(complaints[0].way_out, "add the line: version = 1");
+}
+
+#[test]
 fn another_version_is_all_that_is_told() {
     let complaints = check("version = 2\nsomething = \"new\"\n");
     assert_eq!(complaints.len(), 1);

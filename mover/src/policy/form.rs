@@ -53,6 +53,8 @@ pub(super) enum Form {
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) name: &'static str,
+    /// What it was called once, where that is still read.
+    pub(super) was: Option<&'static str>,
     pub(super) form: Form,
     pub(super) is_required: bool,
     /// For people who write the file.
@@ -88,8 +90,8 @@ impl Checker {
         let mut mistaken = Vec::new();
         for (name, value) in table {
             let text = name.get_ref().as_ref();
-            if let Some(key) = keys.iter().find(|key| key.name == text) {
-                self.value(key.name, &key.form, value);
+            if let Some(key) = keys.iter().find(|key| key.name == text || key.was == Some(text)) {
+                self.value(text, &key.form, value);
                 continue;
             }
             let missing = keys.iter().map(|key| key.name).filter(|key| !table.contains_key(*key));
@@ -107,7 +109,13 @@ impl Checker {
             // Who wrote it wrong is told so once.
             if !mistaken.contains(&key.name) {
                 let message = format!("{of} without {}", key.name);
-                self.add(at.clone(), message, format!("add {} = ...: {}", key.name, key.about));
+                let way_out = match key.form {
+                    Form::Count { least, most } if least == most => {
+                        format!("add the line: {} = {least}", key.name)
+                    }
+                    _ => format!("add {} = ...: {}", key.name, key.about),
+                };
+                self.add(at.clone(), message, way_out);
             }
         }
     }

@@ -4,11 +4,18 @@ use super::bounds::Unit;
 use super::form::{Form, Key};
 
 const fn key(name: &'static str, form: Form, about: &'static str) -> Key {
-    Key { name, form, is_required: false, about }
+    Key { name, was: None, form, is_required: false, about }
 }
 
 const fn required(name: &'static str, form: Form, about: &'static str) -> Key {
-    Key { name, form, is_required: true, about }
+    Key { name, was: None, form, is_required: true, about }
+}
+
+impl Key {
+    /// It was called otherwise once, which is still read.
+    const fn once(self, was: &'static str) -> Key {
+        Key { was: Some(was), ..self }
+    }
 }
 
 const TEXTS: Form = Form::Many(&Form::Text);
@@ -152,7 +159,7 @@ const OPTICAL: &[Key] = &[
     key(
         "session-size",
         Form::Size,
-        "bytes that are burned at once on an image, if no session ends before",
+        "bytes that are burned at once on an image, if no session ends before; by default 256M",
     ),
     key("spool", Form::Text, "where what is to be burned waits; by default the store's folder"),
 ];
@@ -171,10 +178,20 @@ const OBJECT: &[Key] = &[
 pub(super) const SERVE: &[Key] = &[
     key("listen", TEXTS, "addresses; by default 127.0.0.1:7373"),
     key("metrics", Form::Text, "the address where Prometheus is answered"),
-    key("memory", Form::Size, "chunks in flight, of all sessions"),
-    key("sessions_max", COUNT, "sessions that write at once"),
-    key("channels_max", Form::Count { least: 0, most: 65535 }, "channels of one session"),
-    key("full_patience", Form::Time, "how long a writer waits for room on a full disk"),
+    key("memory", Form::Size, "chunks in flight, of all sessions; by default 256M"),
+    key("sessions-max", COUNT, "sessions that write at once; by default 64").once("sessions_max"),
+    key(
+        "channels-max",
+        Form::Count { least: 0, most: 65535 },
+        "channels of one session; by default 16",
+    )
+    .once("channels_max"),
+    key(
+        "full-patience",
+        Form::Time,
+        "how long a writer waits for room on a full disk; by default 60s",
+    )
+    .once("full_patience"),
 ];
 
 pub(super) const STORE: &[Key] = &[
@@ -225,7 +242,8 @@ mod tests {
     }
 
     fn check<T: DeserializeOwned + std::fmt::Debug>(keys: &[Key], beside: &str) {
-        let mut described: BTreeSet<String> = keys.iter().map(|it| it.name.to_owned()).collect();
+        let names = keys.iter().flat_map(|it| [it.name].into_iter().chain(it.was));
+        let mut described: BTreeSet<String> = names.map(str::to_owned).collect();
         let taken = taken::<T>(beside);
         if !beside.is_empty() {
             described.remove("kind");

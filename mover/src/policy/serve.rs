@@ -62,11 +62,17 @@ pub struct ServePolicy {
     #[serde(deserialize_with = "read::size")]
     pub memory: u64,
     /// Sessions that write at once, at most.
+    #[serde(rename = "sessions-max", alias = "sessions_max")]
     pub sessions_max: usize,
     /// Channels of one session, at most.
+    #[serde(rename = "channels-max", alias = "channels_max")]
     pub channels_max: u16,
     /// How long a writer is kept waiting on a full disk.
-    #[serde(deserialize_with = "read::duration")]
+    #[serde(
+        rename = "full-patience",
+        alias = "full_patience",
+        deserialize_with = "read::duration"
+    )]
     pub full_patience: Duration,
 }
 
@@ -306,7 +312,9 @@ version = 1
 listen = ["127.0.0.1:0"]
 metrics = "127.0.0.1:9373"
 memory = "64M"
-full_patience = "5s"
+full-patience = "5s"
+sessions-max = 3
+channels-max = 4
 [peers]
 laptop = "AAAA"
 [stores.main]
@@ -333,7 +341,13 @@ rights = ["archive"]
     fn rights_add_up_and_the_default_is_nobody() {
         let policy = parse(FULL).unwrap();
         assert_eq!(policy.serve.memory, 64 << 20);
-        assert_eq!(policy.serve.full_patience, Duration::from_secs(5));
+        let ServePolicy { sessions_max, channels_max, full_patience, .. } = policy.serve;
+        let wanted = (3, 4, Duration::from_secs(5));
+        assert_eq!((sessions_max, channels_max, full_patience), wanted);
+        // As they were written once.
+        let before = FULL.replace("s-max", "s_max").replace("full-patience", "full_patience");
+        let before = parse(&before).unwrap().serve;
+        assert_eq!((before.sessions_max, before.channels_max, before.full_patience), wanted);
         let rights = policy.store_rights("main", |peer| peer == "AAAA");
         let wanted = StoreRights { write: true, read: true, ..StoreRights::default() };
         assert_eq!(rights, wanted);

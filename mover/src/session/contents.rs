@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::iter::Peekable;
 
 use format::{
-    ArchiveFooter, ArchiveHeader, ChunkId, ChunkRange, IndexEntry, StreamNumber, compare_paths,
+    ArchiveFooter, ArchiveHeader, ChunkId, ChunkRange, IndexEntry, StreamNumber, Verdict,
+    compare_paths,
 };
 
 use crate::archive::{ChunkProvider, IndexReader, StreamReader, join_records};
@@ -122,6 +123,12 @@ impl<'a> Contents<'a> {
         unmatched.map(|path| path.path.as_slice())
     }
 
+    /// The paths that were asked for and matched held entries alone so far.
+    pub fn only_held(&self) -> impl Iterator<Item = &[u8]> {
+        let held = self.filter.paths.iter().filter(|path| path.matched && path.only_held);
+        held.map(|path| path.path.as_slice())
+    }
+
     fn next_whole(&mut self) -> Result<Option<IndexEntry>> {
         loop {
             if let Some(error) = self.faults.pop_front() {
@@ -222,7 +229,7 @@ impl Iterator for Contents<'_> {
             match self.next_whole() {
                 Ok(Some(entry)) => {
                     self.given = Some(entry.entry.path.clone());
-                    if self.filter.matches(&entry.entry.path) {
+                    if self.filter.matches(&entry.entry.path, entry.verdict >= Verdict::Hold) {
                         return Some(Ok(entry));
                     }
                 }
@@ -243,6 +250,7 @@ pub struct PathFilter {
 struct Asked {
     path: Vec<u8>,
     matched: bool,
+    only_held: bool,
 }
 
 impl PathFilter {
@@ -257,7 +265,7 @@ impl PathFilter {
         if paths.iter().any(Vec::is_empty) {
             paths.clear();
         }
-        let asked = |path| Asked { path, matched: false };
+        let asked = |path| Asked { path, matched: false, only_held: true };
         PathFilter { paths: paths.into_iter().map(asked).collect() }
     }
 
@@ -271,11 +279,12 @@ impl PathFilter {
         self.paths.iter().map(|asked| asked.path.as_slice())
     }
 
-    fn matches(&mut self, path: &[u8]) -> bool {
+    fn matches(&mut self, path: &[u8], is_held: bool) -> bool {
         let mut matches = self.paths.is_empty();
         for asked in &mut self.paths {
             if is_at_or_below(path, &asked.path) {
                 asked.matched = true;
+                asked.only_held &= is_held;
                 matches = true;
             }
         }
@@ -307,10 +316,9 @@ mod tests {
     #[test]
     fn paths_are_taken_as_people_type_them() {
         let mut filter = PathFilter::new(["/usr/lib/", "./etc"]);
-        assert!(
-            filter.matches(b"usr/lib") && filter.matches(b"usr/lib/x") && filter.matches(b"etc")
-        );
-        assert!(!filter.matches(b"usr/library") && !filter.matches(b"usr"));
+        let mut matches = |path: &[u8]| filter.matches(path, false);
+        assert!(matches(b"usr/lib") && matches(b"usr/lib/x") && matches(b"etc"));
+        assert!(!matches(b"usr/library") && !matches(b"usr"));
         assert!(PathFilter::new(["."]).is_all());
     }
 

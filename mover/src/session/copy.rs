@@ -70,6 +70,7 @@ pub fn copy(
     watch: &Watch<'_>,
 ) -> Result<CopyReport> {
     let began = ambient.clock.elapsed();
+    writer.store().check_pool(&config.pool)?;
     let report = CopyReport { pool: config.pool.clone(), ..CopyReport::default() };
     let mut run = Run { ambient, writer, config, watch, report };
     let header = run.header();

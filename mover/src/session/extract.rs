@@ -10,6 +10,7 @@ use super::contents::{Contents, PathFilter};
 use super::decode::Decoding;
 use super::feed::cancelled;
 use super::filters::Unfiltered;
+use super::restore::HELD_WAY_OUT;
 use crate::archive::ChunkProvider;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -39,7 +40,8 @@ pub fn extract(
             .way_out("name one file, or restore into a folder: --into DIR"));
     }
     if entry.verdict >= Verdict::Hold {
-        return Err(Error::new(ErrorKind::Refused, format!("{name} is held by a snoop")));
+        let message = format!("{name} is held by a snoop, and not restored");
+        return Err(Error::new(ErrorKind::Refused, message).way_out(HELD_WAY_OUT));
     }
     content(decoding, &cache, &entry, output, watch)
 }

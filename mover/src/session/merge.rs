@@ -51,6 +51,7 @@ pub fn merge(
             "stores with keys of their own are not merged: restore from one and archive to the other",
         ));
     }
+    writer.store().check_pool(pool)?;
     let report = MergeReport::default();
     let mut merge = Merge { writer, from, pool, watch, report };
     let done = merge.all();

@@ -29,7 +29,7 @@ pub struct ArchiveReport {
     pub stored_bytes: u64,
     /// Entries that a snoop had something to say of.
     pub findings: u64,
-    /// Entries that are kept and not shown.
+    /// Entries that are kept, listed as held, and not restored.
     pub held: u64,
     /// Entries that were left out by a snoop.
     pub stopped: u64,

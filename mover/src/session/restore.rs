@@ -38,6 +38,11 @@ pub struct RestoreConfig {
     pub chunk_count_max: usize,
 }
 
+/// Held entries that a note names.
+const HELD_NAMED_MAX: usize = 8;
+/// What can be done for what is held.
+pub(super) const HELD_WAY_OUT: &str = "there is no way yet to restore it from here; where the source \
+                                       is still there, archive it with other snoops, or --snoop none";
 /// Entries that are looked at ahead of their restoring, at most.
 const ENTRIES_AHEAD_MAX: usize = 1024;
 
@@ -115,6 +120,15 @@ impl Lookahead<'_> {
         self.wanted -= wanted;
         self.plan.drain(..(count - wanted).min(self.plan.len()));
         self.want();
+    }
+}
+
+/// A path in a note: control characters in names must not reach a terminal.
+fn shown(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    match text.chars().any(char::is_control) {
+        true => text.escape_debug().to_string(),
+        false => text.into_owned(),
     }
 }
 
@@ -202,6 +216,7 @@ pub fn restore(
         finisher: Finisher::start()?,
         whole: (footer.entry_count, footer.content_length),
         unreached: false,
+        held: Vec::new(),
         report: RestoreReport { dry_run, ..RestoreReport::default() },
     };
     let done = std::thread::scope(|scope| {
@@ -247,6 +262,8 @@ struct Restorer<'a> {
     whole: (u64, u64),
     /// The store could not be read for a while, so that trying again may help.
     unreached: bool,
+    /// The first held entries.
+    held: Vec<Vec<u8>>,
     report: RestoreReport,
 }
 
@@ -282,7 +299,31 @@ impl Restorer<'_> {
             }
             self.fault(path, &error);
         }
+        self.tell_held();
         Ok(())
+    }
+
+    /// What is held is not restored, and who asked for it by name is told so.
+    fn tell_held(&mut self) {
+        let only_held = self.lookahead.contents.only_held();
+        let asked: Vec<Vec<u8>> = only_held.map(<[u8]>::to_vec).collect();
+        for path in &asked {
+            let message = format!("{} is held by a snoop, and not restored", shown(path));
+            let error = Error::new(ErrorKind::Refused, message);
+            self.fault(path, &error.way_out(HELD_WAY_OUT));
+        }
+        let count = self.report.held;
+        if count == 0 || (!asked.is_empty() && self.report.entries == 0) {
+            return;
+        }
+        let named: Vec<String> = self.held.iter().map(|path| shown(path)).collect();
+        let what = if count == 1 { "held entry is" } else { "held entries are" };
+        let more = match count - self.held.len() as u64 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let text = format!("{count} {what} not restored: {}{more}", named.join(", "));
+        self.watch.observer.note(&text);
     }
 
     fn entry(&mut self, item: &mut Item) -> Result<()> {
@@ -290,6 +331,9 @@ impl Restorer<'_> {
         self.watch.progress.entry(&entry.path);
         if item.entry.verdict >= Verdict::Hold {
             self.report.held += 1;
+            if self.held.len() < HELD_NAMED_MAX {
+                self.held.push(entry.path.clone());
+            }
             return Ok(());
         }
         if entry.kind != EntryKind::Directory

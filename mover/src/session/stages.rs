@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EpochKey, stage_key};
 use crate::pin;
 use crate::pipeline::{ChunkInfo, Cutter, Inspector, Transform};
-use crate::plugin::{Engine, Plugin, Trust, role_name};
+use crate::plugin::{Direction, Engine, Plugin, Trust, role_name};
 
 /// Which component of a name may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,28 @@ impl LoadedStage {
             return Err(Error::new(ErrorKind::Usage, message));
         }
         let built_in = trust == Trust::BuiltIn;
-        Ok(LoadedStage { plugin, config: spec.config.clone(), bytes, built_in })
+        let stage = LoadedStage { plugin, config: spec.config.clone(), bytes, built_in };
+        stage.check_config(&spec.component)?;
+        Ok(stage)
+    }
+
+    /// Opens an instance and lets it go: a wrong configuration is told before anything is begun,
+    /// and leaves nothing that looks interrupted.
+    fn check_config(&self, name: &str) -> Result<()> {
+        if self.built_in && self.config == "{}" {
+            return Ok(());
+        }
+        let key: &[u8] = if self.plugin.manifest().keyed { &[0; 32] } else { &[] };
+        let opened = match self.plugin.role() {
+            Role::Transform => self.plugin.transform(&self.config, key).map(drop),
+            Role::Dedupe => self.plugin.cutter(&self.config).map(drop),
+            Role::Snoop => self.plugin.inspector(&self.config).map(drop),
+            Role::Filter => self.plugin.filter(&self.config, Direction::Apply).map(drop),
+        };
+        opened.map_err(|error| match error.hint() {
+            Some(_) => error,
+            None => error.way_out(format!("`mover plugin inspect {name}` shows what it takes")),
+        })
     }
 
     /// Bytes of memory that an instance of this transform takes for a chunk.

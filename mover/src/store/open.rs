@@ -153,17 +153,18 @@ pub(super) fn look_at(config: &StoreConfig) -> Result<()> {
     match std::fs::metadata(&config.path) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => {
-            return Err(Error::new(ErrorKind::Refused, format!("{path} is a file, no store")));
+            return Err(Error::new(ErrorKind::Refused, format!("{path} is a file, no store"))
+                .way_out("check the path: a store is a folder"));
         }
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::new(ErrorKind::Missing, format!("no store at {path}"))
-                .way_out(format!("make one with `mover init {path}`")));
+                .way_out(format!("check the path; `mover init {path}` makes a new one")));
         }
         Err(cause) => return Err(Error::io("opening store", &config.path, cause)),
     }
     let no_store = || {
         Error::new(ErrorKind::Refused, format!("{path} is a folder, but no store"))
-            .way_out(format!("make a store in an empty folder with `mover init {path}`"))
+            .way_out("check the path, or make a store in a new folder: mover init DIR")
     };
     if config.storage.is_none() && !config.volumes().is_dir() {
         return Err(no_store());

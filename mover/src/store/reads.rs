@@ -11,6 +11,7 @@ use format::{
 use super::catalog::query;
 use super::config::PoolConfig;
 use super::open::Store;
+use super::pools;
 use super::record::{
     ArchiveRecord, BlockPlace, ChunkPlace, Fault, PoolRecord, SessionRecord, StoredChunk,
     StreamEnd, VolumeRecord,
@@ -240,6 +241,23 @@ impl Store {
             kind: self.shelf.traits(at).kind,
         };
         self.shelf.pools().iter().enumerate().map(record).collect()
+    }
+
+    /// Refuses a pool that is not there to be written to, before anything is begun.
+    pub fn check_pool(&self, name: &str) -> Result<()> {
+        let known: Vec<&str> = self.shelf.pools().iter().map(|pool| pool.name.as_str()).collect();
+        if known.contains(&name) {
+            return Ok(());
+        }
+        let path = self.path.display();
+        if pools::pools(&self.path)?.contains_key(name) {
+            let message = format!("store {path} has no pool {name} at hand");
+            return Err(Error::new(ErrorKind::Missing, message).way_out("mount the pool's disk"));
+        }
+        let known = known.join(", ");
+        Err(Error::new(ErrorKind::Missing, format!("store {path} has no pool {name}")).way_out(
+            format!("it has {known}; add one by a policy: mover media list {path} --policy FILE"),
+        ))
     }
 
     /// The pools that hold chunks which an archive needs, its own or others', by name.

@@ -48,8 +48,9 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// What every command takes.
+/// What every command takes; behind its own options in its help.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Options of all commands")]
 pub(crate) struct Global {
     /// Print one JSON document a line instead of text for people
     #[arg(long, global = true)]

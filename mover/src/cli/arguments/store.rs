@@ -10,7 +10,7 @@ use crate::units::{Size, Time};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  mover list /backup/store                  sessions and archives
+  mover list /backup/store                  the archives
   mover list /backup/store latest           every entry of the newest archive
   mover list /backup/store src docs/        what is at and below docs in the newest archive src")]
 pub(crate) struct List {
@@ -21,7 +21,7 @@ pub(crate) struct List {
     pub(crate) archive: Option<String>,
     /// List only what is at and below these
     pub(crate) paths: Vec<PathBuf>,
-    /// Show archives that are unfinished or dropped too
+    /// Show archives that were dropped, too
     #[arg(long)]
     pub(crate) all: bool,
 }
@@ -81,7 +81,7 @@ Examples:
   mover verify /backup/store             checksums of all that is stored; needs no key
   mover verify /backup/store --read      decode everything, and walk every archive
   mover verify /backup/store src --read  one archive, with all that it needs
-  mover verify /backup/store --repair    heal from copies in other pools, and name what is lost")]
+  mover verify /backup/store --repair    heal by parity and by copies, and name what is lost")]
 pub(crate) struct Verify {
     /// The store
     #[arg(value_hint = ValueHint::DirPath)]
@@ -91,8 +91,8 @@ pub(crate) struct Verify {
     /// Decode every chunk
     #[arg(long)]
     pub(crate) read: bool,
-    /// Write what is damaged anew from sound copies, take damaged volumes out, and name the files
-    /// that are lost
+    /// Put damaged and lost volumes back by parity, write what is damaged beyond that anew from
+    /// sound copies in other pools, take damaged volumes out, and name the files that are lost
     #[arg(long, conflicts_with = "archive")]
     pub(crate) repair: bool,
     /// Workers that check; by default one for each processor

@@ -8,6 +8,7 @@ use crate::cli::console::Console;
 use crate::cli::open::engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kit::check;
+use crate::units::counted;
 
 pub(super) fn run(
     name: &str,
@@ -26,7 +27,7 @@ pub(super) fn run(
     let warnings = findings.len() - errors;
     console.document("check", json!({ "errors": errors, "warnings": warnings }))?;
     if errors > 0 {
-        let count = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+        let count = counted(errors as u64, "error", "errors");
         return Err(Error::new(ErrorKind::Plugin, format!("{name} has {count}"))
             .way_out("mend what is told above, and build it again"));
     }

@@ -17,7 +17,8 @@ fn unlocking_says_what_was_brought_and_what_would_open() {
         (Access::nothing(), "neither passphrase nor identity", person.recipient.as_str()),
         (Access::nothing(), "store /srv/s is encrypted", "MOVER_PASSPHRASE"),
         (Access::nothing(), "store /srv/s", "--passphrase-file"),
-        (wrong, "the passphrase opens no key of store /srv/s", "\"safe\""),
+        (wrong.clone(), "the passphrase opens no key of store /srv/s", "\"safe\""),
+        (wrong, "the passphrase opens no key", "another passphrase (the store's keys:"),
         (stranger.access(), stranger.recipient.as_str(), person.recipient.as_str()),
         (stranger.access(), "the identity opens no key of store /srv/s", "--identity"),
     ];
@@ -157,7 +158,8 @@ fn identity_files_are_read_as_age_keygen_writes_them_and_others_explained() {
 fn passphrases_come_from_variable_file_and_terminal() {
     let variable =
         |bytes: &[u8]| passphrases::from_variable(Some(OsString::from_vec(bytes.into())));
-    assert_eq!(variable(b" open ").expect("text").expect("one").text(), " open ");
+    let found = variable(b" open ").expect("text").expect("one");
+    assert_eq!((found.text(), &*found.name()), (" open ", "the passphrase in MOVER_PASSPHRASE"));
     assert!(passphrases::from_variable(None).expect("unset").is_none());
     check_error(variable(b"").expect_err("empty"), ErrorKind::Usage, "set, and empty", "unset");
     check_error(variable(b"\xff").expect_err("bytes"), ErrorKind::Usage, "not UTF-8", "");

@@ -21,7 +21,7 @@ const FINDING_COUNT_MAX: usize = 64;
 pub enum Reaction {
     /// It is marked.
     Tag,
-    /// It is not shown until someone releases it.
+    /// It is kept, and not restored.
     Hold,
     /// It is left out.
     Stop,

@@ -30,7 +30,7 @@ pub mod exports {
                     Pass,
                     /// Go on, and keep the findings beside the entry.
                     Tag,
-                    /// Keep the entry, but do not show it until someone releases it.
+                    /// Keep the entry, listed as held, but do not restore it.
                     Hold,
                     /// Leave the entry out.
                     Stop,

@@ -8,7 +8,7 @@ pub enum Action {
     Pass,
     /// Go on, and keep the findings beside the entry.
     Tag,
-    /// Keep the entry, but do not show it until someone releases it.
+    /// Keep the entry, listed as held, but do not restore it.
     Hold,
     /// Leave the entry out.
     Stop,
@@ -65,7 +65,7 @@ impl Verdict {
         Self { action: Action::Tag, findings }
     }
 
-    /// Do not show the entry until someone releases it.
+    /// Keep the entry, but do not restore it.
     pub fn hold(findings: Vec<Finding>) -> Self {
         Self { action: Action::Hold, findings }
     }

@@ -53,7 +53,7 @@ typedef uint8_t exports_mover_plugin_snoop_action_t;
 #define EXPORTS_MOVER_PLUGIN_SNOOP_ACTION_PASS 0
 // Go on, and keep the findings beside the entry.
 #define EXPORTS_MOVER_PLUGIN_SNOOP_ACTION_TAG 1
-// Keep the entry, but do not show it until someone releases it.
+// Keep the entry, listed as held, but do not restore it.
 #define EXPORTS_MOVER_PLUGIN_SNOOP_ACTION_HOLD 2
 // Leave the entry out.
 #define EXPORTS_MOVER_PLUGIN_SNOOP_ACTION_STOP 3

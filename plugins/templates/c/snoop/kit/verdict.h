@@ -12,7 +12,7 @@ typedef enum action {
   ACTION_PASS,
   // Go on, and keep the findings beside the entry.
   ACTION_TAG,
-  // Keep the entry, but do not show it until someone releases it.
+  // Keep the entry, listed as held, but do not restore it.
   ACTION_HOLD,
   // Leave the entry out.
   ACTION_STOP,
