@@ -144,7 +144,7 @@ fn tapes_that_are_read_before_all_else_are_read_by_the_threads_that_there_are() 
         let into = machine.path(&format!("back-{passed}"));
         let failing = format!("FAILPOINTS=thread-started={passed}*off->1*return");
         let command = args!["restore", store, "a", "--into", into];
-        let done = machine.run_under(&args!["env", failing], command);
+        let done = machine.run_under(&["env".into(), failing.into()], command);
         if done.code == 0 {
             assert_same(&source, &into);
         }
