@@ -71,9 +71,9 @@ struct State {
     /// Chunks that were given, and what the answers said of them.
     chunks: u64,
     durable: u64,
-    /// Data chunks of earlier sessions: what the archive began with here.
-    first_complete: u64,
-    data_chunks_answered: u64,
+    /// Chunks of earlier sessions: what the archive began with here. Data, index.
+    first_complete: [u64; 2],
+    chunks_answered: [u64; 2],
     appended_bytes: u64,
     traffic: Traffic,
     failure: Option<(ErrorKind, String, Option<String>)>,
@@ -191,8 +191,8 @@ impl State {
 
     fn answered(&mut self, number: u64, durable: Option<u64>) {
         let Some(append) = self.outstanding.remove(&number) else { return };
-        if append.chunk.is_some_and(|(_, stream, _)| stream != StreamNumber::INDEX.0) {
-            self.data_chunks_answered += 1;
+        if let Some((_, stream, _)) = append.chunk {
+            self.chunks_answered[usize::from(stream == StreamNumber::INDEX.0)] += 1;
         }
         self.durable = self.durable.max(durable.unwrap_or(0));
     }
@@ -275,15 +275,18 @@ impl Shared {
         let Reply::Begun { attachment, there, ends, .. } = reply else {
             return Err(unexpected(&link, &reply));
         };
-        let complete = data_complete(&ends);
+        let complete = complete(&ends);
         if state.generation == 0 {
             state.first_complete = complete;
         }
         for number in there {
             state.answered(number, None);
         }
-        if complete < state.first_complete + state.data_chunks_answered {
-            let lost = state.first_complete + state.data_chunks_answered - complete;
+        let answered = state.first_complete.iter().zip(state.chunks_answered);
+        let lost =
+            answered.zip(complete).map(|((first, chunks), is)| (first + chunks).saturating_sub(is));
+        let lost: u64 = lost.sum();
+        if lost > 0 {
             let message = format!(
                 "{} has lost {lost} chunks that it had not yet made durable",
                 config.address
@@ -319,9 +322,13 @@ impl Shared {
     }
 }
 
-fn data_complete(ends: &[EndInfo]) -> u64 {
-    let ends = ends.iter().map(EndInfo::end);
-    ends.filter(|end| end.stream == StreamNumber(0)).map(|end| end.complete).sum()
+/// How many chunks there are without a gap: data, index.
+fn complete(ends: &[EndInfo]) -> [u64; 2] {
+    let of = |stream| {
+        let ends = ends.iter().map(EndInfo::end);
+        ends.filter(|end| end.stream == stream).map(|end| end.complete).sum()
+    };
+    [of(StreamNumber(0)), of(StreamNumber::INDEX)]
 }
 
 /// One data channel.

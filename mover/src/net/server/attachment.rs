@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use format::{
-    ArchiveFooter, ArchiveHeader, ChunkFooter, ChunkHeader, Component, Frame, FrameKind, RunFooter,
-    RunHeader, SessionFooter, SessionHeader,
+    ArchiveFooter, ArchiveHeader, ChunkFooter, ChunkHeader, ChunkId, Component, Frame, FrameKind,
+    RunFooter, RunHeader, SessionFooter, SessionHeader,
 };
 
 use super::connection::Busy;
@@ -15,7 +15,7 @@ use super::desk::{Desk, is_full};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::identity::Fingerprint;
 use crate::net::link::Cutter;
-use crate::store::StoreWriter;
+use crate::store::{Store, StoreWriter};
 
 /// Between two tries on a full disk.
 const FULL_INTERVAL: Duration = Duration::from_millis(500);
@@ -58,8 +58,8 @@ struct Order {
     run: Option<RunHeader>,
     /// The writer that knows this session.
     generation: u64,
-    /// Ordinals of this session's chunks with that writer that are not durable yet.
-    waiting: VecDeque<u64>,
+    /// This session's chunks that are not durable yet, by their ordinals with that writer.
+    waiting: VecDeque<(u64, ChunkId)>,
     durable: u64,
     is_closed: bool,
     is_finished: bool,
@@ -74,6 +74,16 @@ impl Order {
         if self.expected.pop_front().is_none() {
             self.next += 1;
         }
+    }
+
+    /// Whether the store has all that was answered as written.
+    fn is_there(&self, store: &Store) -> Result<bool> {
+        for (_, chunk) in &self.waiting {
+            if store.chunk_place(chunk)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -197,10 +207,8 @@ impl Attachment {
             && is_full(error)
         {
             // The peer gives up: so do all its channels, and it can come back.
-            order.is_closed = true;
+            self.abandon(&mut order);
             drop(order);
-            self.changed.notify_all();
-            self.desk.count(false);
             let message = format!("store {} has no room left", self.store_name);
             let way_out = "make room where the store is, then run the same command again";
             return Err(Error::new(ErrorKind::Full, message)
@@ -223,22 +231,42 @@ impl Attachment {
         order: &mut Order,
         work: impl FnOnce(&mut StoreWriter, &mut Order) -> Result<T>,
     ) -> Result<T> {
-        self.desk.write(|writer, generation| {
+        let mut is_lost = false;
+        let done = self.desk.write(|writer, generation| {
             if order.generation != generation {
+                // What another writer finds on the medium is durable and in the catalog. What a
+                // sync had failed for was taken back, though it was answered as written.
+                is_lost = !order.is_there(&writer.store())?;
+                if is_lost {
+                    return Err(gone());
+                }
                 self.introduce(writer, order)?;
                 order.generation = generation;
-                // Another writer has gone on from the medium: what was waiting is in the catalog.
                 order.durable += order.waiting.len() as u64;
                 order.waiting.clear();
             }
             let done = work(writer, order);
             let acknowledged = writer.acknowledged().chunks;
-            while order.waiting.front().is_some_and(|ordinal| *ordinal <= acknowledged) {
+            while order.waiting.front().is_some_and(|(ordinal, _)| *ordinal <= acknowledged) {
                 order.waiting.pop_front();
                 order.durable += 1;
             }
             done
-        })
+        });
+        if is_lost {
+            // Nothing may be appended behind the hole: the peer hears of it when it begins again.
+            self.abandon(order);
+        }
+        done
+    }
+
+    /// Ends it for its peer, who can begin it again: nothing is appended any more.
+    fn abandon(&self, order: &mut Order) {
+        if !order.is_closed {
+            order.is_closed = true;
+            self.desk.count(false);
+        }
+        self.changed.notify_all();
     }
 
     fn introduce(&self, writer: &mut StoreWriter, order: &Order) -> Result<()> {
@@ -414,7 +442,7 @@ impl<'a> Append<'a> {
         match self {
             Append::Chunk(header, payload, footer) => {
                 match writer.append_chunk(header, payload, footer) {
-                    Ok(ordinal) => order.waiting.push_back(ordinal),
+                    Ok(ordinal) => order.waiting.push_back((ordinal, header.chunk)),
                     // It had arrived, and only the answer was lost.
                     Err(error) if error.kind() == ErrorKind::Exists => order.durable += 1,
                     Err(error) => return Err(error),
