@@ -160,8 +160,12 @@ impl Link {
     /// Sends a message, and bytes that belong to it.
     pub fn send(&mut self, message: &impl serde::Serialize, payload: &[&[u8]]) -> Result<()> {
         let length = payload.iter().map(|part| part.len()).sum();
-        let head = wire::encode(message, length)?;
-        self.write_all(&head)?;
+        self.send_encoded(&wire::encode(message, length)?, payload)
+    }
+
+    /// Sends an encoded message, and bytes that belong to it.
+    pub(super) fn send_encoded(&mut self, message: &[u8], payload: &[&[u8]]) -> Result<()> {
+        self.write_all(message)?;
         for part in payload {
             self.write_all(part)?;
         }

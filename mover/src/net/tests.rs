@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::{
-    ArchiveFooter, ArchiveHeader, ArchiveId, ChunkFooter, ChunkHeader, ChunkId, ChunkKind, Context,
-    ContextPlace, Frame, FrameKind, Framing, KeyGroup, SessionFooter, SessionHeader, SessionId,
-    SessionStatus, StoreId, StreamNumber, Timestamp, Withheld,
+    ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId,
+    ChunkKind, Component, ComponentEntry, Context, ContextPlace, Digest, Frame, FrameKind, Framing,
+    KeyGroup, Role, SessionFooter, SessionHeader, SessionId, SessionStatus, StoreId, StreamNumber,
+    Timestamp, Withheld,
 };
 
 use super::identity::{Fingerprint, Identity};
@@ -21,7 +22,7 @@ use crate::ambient::{SystemClock, SystemRandom};
 use crate::error::{ErrorKind, Result};
 use crate::key::unencrypted_group;
 use crate::pipeline::Cancel;
-use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig};
+use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig, StoreWriter};
 
 /// Lets everybody write and read in one store.
 struct Open(std::path::PathBuf);
@@ -87,6 +88,37 @@ impl Rig {
         link
     }
 
+    /// The store, as a client knows it.
+    fn remote(&self, who: &str) -> RemoteStore {
+        remote(self.address, &self.folder.path().join(who), self.server_identity.fingerprint())
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// Writes the header of a session to the store itself, with configurations of so many bytes.
+    fn write_session(&self, number: u8, configurations: &[usize]) {
+        let bytes = b"a component";
+        let digest = Digest(*blake3::hash(bytes).as_bytes());
+        let (name, version) = ("a-component".to_owned(), "1".to_owned());
+        let entry = |length: &usize| ComponentEntry {
+            role: Role::Snoop,
+            name: name.clone(),
+            version: version.clone(),
+            digest,
+            config: "x".repeat(*length),
+            config_digest: Digest([0; 32]),
+            keyed: false,
+        };
+        let components = configurations.iter().map(entry).collect();
+        let session = SessionHeader { components, ..self.session(number) };
+        let mut writer = StoreWriter::open(&StoreConfig::new(self.path()), "a test").unwrap();
+        let component = Component { digest, name, version };
+        writer.begin_session(&session, &[(component, bytes)]).unwrap();
+        writer.commit().unwrap();
+    }
+
     fn session(&self, number: u8) -> SessionHeader {
         SessionHeader {
             session: SessionId([number; 16]),
@@ -114,6 +146,21 @@ impl Rig {
 
 fn ask(link: &mut Link, request: Request, payload: &[u8]) -> Result<Reply> {
     exchange(link, &request, &[payload], &quiet()).map(|(reply, _)| reply)
+}
+
+/// The store `main` of a server; what is lost is not tried again.
+fn remote(address: SocketAddr, identity: &std::path::Path, pinned: Fingerprint) -> RemoteStore {
+    let identity = Arc::new(Identity::open(Some(identity)).unwrap());
+    let host = address.to_string();
+    let config = RemoteConfig {
+        address: Address { host: host.clone(), name: "main".into() },
+        dial: Arc::new(Direct { host, identity, pinned }),
+        retry_for: Duration::ZERO,
+        channels: 1,
+        notes: quiet(),
+        cancel: Cancel::default(),
+    };
+    RemoteStore::open(config).unwrap()
 }
 
 fn archive(session: &SessionHeader, archive: ArchiveId) -> ArchiveHeader {
@@ -319,6 +366,52 @@ fn appends_that_come_in_any_order_are_put_in_order() {
 }
 
 #[test]
+fn what_passes_one_message_goes_in_several() {
+    let rig = Rig::new();
+    for number in 1..=64 {
+        rig.write_session(number, &[20 << 10]);
+    }
+    let (remote, local) = (rig.remote("one"), Store::open(&StoreConfig::new(rig.path())).unwrap());
+    let sessions = remote.sessions().unwrap();
+    assert_eq!(sessions.len(), 64);
+    assert_eq!(sessions, local.sessions().unwrap());
+    let volumes = remote.volumes().unwrap();
+    assert!(!volumes.is_empty());
+    assert_eq!(volumes, local.volumes().unwrap());
+    let mut control = rig.link("two");
+    let session = rig.session(100);
+    let mine = archive(&session, ArchiveProof([100; 32]).archive());
+    let attachment = begin(&mut control, [100; 32], &session, &mine).unwrap();
+    let mut data = attach(&rig, "two", attachment);
+    let frames = chunk(session.session, mine.archive, 0);
+    ask(&mut data, Request::Append { number: 0 }, &frames).unwrap();
+    ask(&mut control, Request::Settle, &[]).unwrap();
+    // The one that is there comes last.
+    let asked: Vec<ChunkId> = (0..60_000)
+        .rev()
+        .map(|number| ChunkId { archive: mine.archive, stream: StreamNumber(0), number })
+        .collect();
+    let places = remote.chunk_places(&asked).unwrap();
+    let there: Vec<usize> = (0..places.len()).filter(|place| places[*place].is_some()).collect();
+    assert_eq!((places.len(), there), (60_000, vec![59_999]));
+    let identities: Vec<BlockIdentity> = (0..60_000u32)
+        .map(|number| BlockIdentity(*blake3::hash(&number.to_le_bytes()).as_bytes()))
+        .collect();
+    assert_eq!(remote.lookup_blocks(&identities, &[]).unwrap(), vec![None; 60_000]);
+}
+
+#[test]
+fn an_answer_that_fits_no_message_is_said_and_the_connection_goes_on() {
+    let rig = Rig::new();
+    rig.write_session(1, &[600 << 10, 600 << 10]);
+    let mut link = rig.link("one");
+    let error = ask(&mut link, Request::Sessions { after: 0 }, &[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(error.to_string().contains("passes the limits"), "{error}");
+    ask(&mut link, Request::Ping, &[]).unwrap();
+}
+
+#[test]
 fn an_interrupted_session_hears_what_arrived_and_sends_only_the_rest() {
     let rig = Rig::new();
     let session = rig.session(1);
@@ -420,29 +513,20 @@ fn a_server_that_lies_is_an_error_and_no_more() {
     ];
     for lie in lies {
         let (address, pinned, folder) = liar(lie.clone());
-        let identity = Arc::new(Identity::open(Some(&folder.path().join("client"))).unwrap());
-        let host = address.to_string();
-        let config = RemoteConfig {
-            address: Address { host: host.clone(), name: "main".into() },
-            dial: Arc::new(Direct { host, identity, pinned }),
-            retry_for: Duration::ZERO,
-            channels: 1,
-            notes: quiet(),
-            cancel: Cancel::default(),
-        };
-        let store = RemoteStore::open(config).unwrap();
+        let store = remote(address, &folder.path().join("client"), pinned);
         let chunk = ChunkId::default();
         let outcomes = [
             store.groups().is_err(),
             store.archives().is_err(),
             store.session(&SessionId::default()).is_err(),
-            store.component(&format::Digest([0; 32])).is_err(),
+            store.component(&Digest([0; 32])).is_err(),
             store.chunk_places(&[chunk]).is_err(),
             store.read_chunk(&chunk).is_err(),
-            store.lookup_blocks(&[format::BlockIdentity([0; 32])], &[]).is_err(),
+            store.lookup_blocks(&[BlockIdentity([0; 32])], &[]).is_err(),
+            store.volumes().is_err(),
             store.volume_chunks(1).is_err(),
             store.faults().is_err(),
         ];
-        assert_eq!(outcomes, [true; 9], "{lie:?}");
+        assert_eq!(outcomes, [true; 10], "{lie:?}");
     }
 }

@@ -17,15 +17,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::net::identity::Fingerprint;
 use crate::net::link::Cutter;
 use crate::net::wire::{
-    ArchiveInfo, EndInfo, FailureKind, FaultInfo, PlaceInfo, Reply, Request, SessionInfo, Steering,
-    VolumeInfo, chunk_id,
+    ArchiveInfo, EndInfo, FailureKind, FaultInfo, PAYLOAD_LENGTH_MAX, Page, PlaceInfo, Reply,
+    Request, SessionInfo, Steering, VolumeInfo, chunk_id, page,
 };
 use crate::plugin::builtin;
 use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig};
 
 /// Bytes of lists in one answer, about.
 const PAGE_LENGTH: usize = 4 << 20;
-/// Records in one answer, at most: they have to fit into a message.
+/// Records in one answer, at most.
 const PAGE_COUNT: usize = 1024;
 
 type Answer = Result<(Reply, Vec<u8>)>;
@@ -104,6 +104,7 @@ impl Need {
             | Request::Groups
             | Request::ChunkPlaces { .. }
             | Request::Volumes
+            | Request::VolumesBehind { .. }
             | Request::Status
             | Request::Steer { .. }
             | Request::Run { .. }
@@ -293,8 +294,16 @@ impl<'a> Answerer<'a> {
                 let (mut archives, mut lists) = (Vec::new(), Vec::new());
                 let rest = records.get(usize::try_from(*after).unwrap_or(usize::MAX)..);
                 let rest = rest.unwrap_or_default();
+                let mut page = Page::new();
                 for record in rest.iter().take(PAGE_COUNT) {
-                    archives.push(ArchiveInfo::new(record, &mut lists));
+                    let before = lists.len();
+                    let info = ArchiveInfo::new(record, &mut lists);
+                    let is_long = before > 0 && lists.len() > PAYLOAD_LENGTH_MAX as usize;
+                    if !page.takes(&info) || is_long {
+                        lists.truncate(before);
+                        break;
+                    }
+                    archives.push(info);
                     if lists.len() > PAGE_LENGTH {
                         break;
                     }
@@ -313,7 +322,8 @@ impl<'a> Answerer<'a> {
                 let records = store.sessions()?;
                 let rest = records.get(usize::try_from(*after).unwrap_or(usize::MAX)..);
                 let rest = rest.unwrap_or_default();
-                let sessions: Vec<_> = rest.iter().take(64).map(SessionInfo::new).collect();
+                // Each with the configurations of its components.
+                let sessions = page(rest.iter().map(SessionInfo::new));
                 let more = sessions.len() < rest.len();
                 plain(Reply::Sessions { sessions, more })
             }
@@ -356,6 +366,11 @@ impl<'a> Answerer<'a> {
             Request::Volumes => {
                 let volumes = store.volumes()?.into_iter().map(VolumeInfo::new).collect();
                 plain(Reply::Volumes { volumes })
+            }
+            Request::VolumesBehind { after } => {
+                let after = usize::try_from(*after).unwrap_or(usize::MAX);
+                let rest = store.volumes()?.into_iter().skip(after);
+                plain(Reply::Volumes { volumes: page(rest.map(VolumeInfo::new)) })
             }
             Request::VolumeChunks { volume, after } => {
                 let places = store.volume_chunks(*volume)?;

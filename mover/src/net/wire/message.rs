@@ -91,6 +91,9 @@ pub enum Request {
     /// Lends this connection to an agent's job: from the answer on the two change roles, and the
     /// agent asks.
     Lend { ticket: [u8; 16] },
+    /// Volumes behind the first `after`, as many as fit into an answer; none where there are no
+    /// more.
+    VolumesBehind { after: u64 },
 }
 
 /// What an agent is asked to do with one of its sources.
