@@ -473,6 +473,29 @@ fn nonsense_ends_the_connection_and_nothing_else() {
     assert!(ask(&mut good, Request::Ping, &[]).is_ok());
 }
 
+#[test]
+fn bytes_of_a_peer_that_may_not_send_them_are_not_held() {
+    let rig = Rig::new();
+    let identity = Identity::open(Some(&rig.folder.path().join("stranger"))).unwrap();
+    let pinned = rig.server_identity.fingerprint();
+    let mut link = Link::connect(&rig.address.to_string(), &identity, pinned).unwrap();
+    // More than all memory for payloads: were it asked for, the connection would end.
+    let big = vec![0; 9 << 20];
+    let error = ask(&mut link, Request::Ping, &big).unwrap_err();
+    assert!(error.to_string().contains("a question that has none"), "{error}");
+    let error = ask(&mut link, Request::Append { number: 0 }, &big).unwrap_err();
+    assert!(error.to_string().contains("no store was named"), "{error}");
+    let other = Request::Open { store: "other".into() };
+    assert!(ask(&mut link, other, &[]).is_err());
+    let error = ask(&mut link, Request::PutGroup, &big).unwrap_err();
+    assert!(error.to_string().contains("no store was named"), "{error}");
+    // Nor where rights lack one thing alone.
+    ask(&mut link, Request::Open { store: "main".into() }, &[]).unwrap();
+    let error = ask(&mut link, Request::PutGroup, &big).unwrap_err();
+    assert!(error.to_string().contains("may not"), "{error}");
+    ask(&mut link, Request::Ping, &[]).unwrap();
+}
+
 /// A server that answers every question with one reply, whatever was asked.
 fn liar(reply: Reply) -> (SocketAddr, Fingerprint, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();

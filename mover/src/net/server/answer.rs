@@ -176,6 +176,28 @@ impl<'a> Answerer<'a> {
         }
     }
 
+    /// Whether a question may be asked, with as many bytes as come with it.
+    pub(super) fn admit(&self, request: &Request, payload_length: usize) -> Result<()> {
+        self.check(request)?;
+        let has_payload = matches!(
+            request,
+            Request::Init
+                | Request::PutComponent { .. }
+                | Request::Begin { .. }
+                | Request::Append { .. }
+                | Request::EndArchive
+                | Request::EndSession
+                | Request::PutGroup
+        );
+        match has_payload || payload_length == 0 {
+            true => Ok(()),
+            false => {
+                let message = format!("{payload_length} bytes with a question that has none");
+                Err(Error::new(ErrorKind::Refused, message))
+            }
+        }
+    }
+
     fn open(&self) -> Result<&Open> {
         self.open.as_ref().ok_or_else(|| Error::new(ErrorKind::Usage, "no store was named yet"))
     }

@@ -96,6 +96,12 @@ pub(super) fn serve(server: &Arc<Server>, link: Link) -> Result<()> {
         let Some(link) = guard.as_mut() else { return Ok(()) };
         let Some(lengths) = link.next_lengths()? else { return Ok(()) };
         let request: Request = link.message(lengths)?;
+        // Before anything is held: whoever may do nothing costs nothing.
+        if let Err(error) = answerer.admit(&request, lengths.payload) {
+            link.skip_payload(lengths)?;
+            link.send(&failure(&error), &[])?;
+            continue;
+        }
         let number = match &request {
             Request::Append { number } => Some(*number),
             _ => None,
