@@ -66,6 +66,8 @@ struct State {
     /// Counts how often the session was begun on the server.
     generation: u64,
     attachment: [u8; 16],
+    /// Data channels that the server grants.
+    channels_max: u16,
     outstanding: BTreeMap<u64, Outstanding>,
     next: u64,
     /// Chunks that were given, and what the answers said of them.
@@ -272,7 +274,7 @@ impl Shared {
         let request = Request::Begin { proof: proof.0, outstanding, next: state.next };
         let run: &[u8] = state.run.as_deref().unwrap_or_default();
         let (reply, _) = exchange(&mut link, &request, &[&state.headers, run], &config.notes)?;
-        let Reply::Begun { attachment, there, ends, .. } = reply else {
+        let Reply::Begun { attachment, there, ends, channels, .. } = reply else {
             return Err(unexpected(&link, &reply));
         };
         let complete = complete(&ends);
@@ -295,6 +297,7 @@ impl Shared {
                 .way_out("run the same command again: it goes back to where the store stands"));
         }
         state.attachment = attachment;
+        state.channels_max = channels;
         state.generation += 1;
         state.control = Some(link);
         Ok(())
@@ -469,7 +472,8 @@ impl WriteStore for RemoteWriter {
             state.proof = Some(*proof);
         }
         self.shared.begin_again(0)?;
-        self.start_channels(self.shared.store.config.channels)
+        let granted = self.shared.lock().channels_max;
+        self.start_channels(self.shared.store.config.channels.min(granted))
     }
 
     fn append_chunk(

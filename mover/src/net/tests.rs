@@ -3,7 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use format::{
     ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId,
@@ -409,6 +409,59 @@ fn an_answer_that_fits_no_message_is_said_and_the_connection_goes_on() {
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     assert!(error.to_string().contains("passes the limits"), "{error}");
     ask(&mut link, Request::Ping, &[]).unwrap();
+}
+
+#[test]
+fn a_channel_that_begins_another_session_leaves_none_behind() {
+    let rig = Rig::new();
+    let mut control = rig.link("one");
+    rig.begin(&mut control, 1).unwrap();
+    rig.begin(&mut control, 2).unwrap();
+    drop(control);
+    let mut other = rig.link("one");
+    let began = Instant::now();
+    loop {
+        let Reply::Status { json } = ask(&mut other, Request::Status, &[]).unwrap() else {
+            panic!("no status");
+        };
+        let status: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let is_idle = status["sessions"].as_array().unwrap().is_empty();
+        // Nobody writes: whoever is on the server can.
+        if is_idle && StoreWriter::open(&StoreConfig::new(rig.path()), "a test").is_ok() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{json}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_session_has_no_more_channels_and_a_server_no_more_sessions_than_they_may() {
+    let rig = Rig::new();
+    let mut control = rig.link("one");
+    let session = rig.session(1);
+    let mine = archive(&session, ArchiveProof([1; 32]).archive());
+    let attachment = begin(&mut control, [1; 32], &session, &mine).unwrap();
+    // Twice as many as are granted, since some of them may have been lost unnoticed.
+    let mut channels: Vec<Link> = (0..8).map(|_| attach(&rig, "one", attachment)).collect();
+    let mut more = rig.link("one");
+    let error = ask(&mut more, Request::Attach { attachment }, &[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    // One that is attached once more is still one; one that has ended is none.
+    ask(&mut channels[0], Request::Attach { attachment }, &[]).unwrap();
+    channels.pop();
+    let began = Instant::now();
+    while ask(&mut more, Request::Attach { attachment }, &[]).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(20), "a channel that ended counts");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut controls: Vec<Link> = (0..8).map(|_| rig.link("one")).collect();
+    for (number, control) in (2..).zip(&mut controls[..7]) {
+        rig.begin(control, number).unwrap();
+    }
+    let error = rig.begin(&mut controls[7], 9).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    ask(&mut controls[7], Request::Ping, &[]).unwrap();
 }
 
 #[test]

@@ -507,8 +507,11 @@ impl<'a> Answerer<'a> {
             Ok((component, bytes))
         });
         let components = components.collect::<Result<Vec<Carried>>>()?;
+        // A control channel has one session: nobody would ever end the one before.
+        let former = self.controlled.take().map(|attachment| attachment.id);
         self.server.detach(Some(&self.cutter), |attachment| {
-            attachment.archive().archive == archive.archive
+            former == Some(attachment.id)
+                || attachment.archive().archive == archive.archive
                 || attachment.session().session == header.session
         });
         let (is_finished, ends, there) = desk.write(|writer, _| {
@@ -537,15 +540,16 @@ impl<'a> Answerer<'a> {
             (self.peer, self.peer_name.clone()),
             (desk, name),
             begun,
-            self.server.config.full_patience,
+            (self.server.config.full_patience, self.server.config.channels_max),
         ));
         let began = attachment.begin(is_finished);
         if let Err(error) = began {
             attachment.close(None);
             return Err(error);
         }
-        attachment.join(self.cutter.clone())?;
+        // Only then: where there is no room for it, this channel is told so, not cut.
         self.server.attach(Arc::clone(&attachment))?;
+        attachment.join(self.cutter.clone())?;
         self.controlled = Some(attachment);
         let ends = ends.iter().map(EndInfo::new).collect();
         let channels = self.server.config.channels_max;
@@ -557,9 +561,16 @@ impl<'a> Answerer<'a> {
         if attachment.peer != self.peer {
             return Err(gone());
         }
+        self.leave();
         attachment.join(self.cutter.clone())?;
         self.carried = Some(attachment);
         plain(Reply::Done)
+    }
+
+    fn leave(&mut self) {
+        if let Some(attachment) = self.carried.take() {
+            attachment.leave(&self.cutter);
+        }
     }
 
     fn steer(&self, session: &[u8; 16], kind: Steering) -> Answer {
@@ -592,6 +603,7 @@ impl<'a> Answerer<'a> {
 impl Drop for Answerer<'_> {
     /// Without its control channel a session is over here; it can be begun again.
     fn drop(&mut self) {
+        self.leave();
         if let Some(attachment) = self.controlled.take() {
             self.server.detach(None, |other| other.id == attachment.id);
         }

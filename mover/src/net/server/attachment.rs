@@ -45,6 +45,7 @@ pub(super) struct Attachment {
     order: Mutex<Order>,
     changed: Condvar,
     links: Mutex<Vec<Cutter>>,
+    channels_max: u16,
     pub(super) is_paused: AtomicBool,
     pub(super) bytes: AtomicU64,
     pub(super) chunks: AtomicU64,
@@ -97,7 +98,7 @@ impl Attachment {
         (peer, peer_name): (Fingerprint, String),
         (desk, store_name): (Arc<Desk>, String),
         begun: Begun,
-        full_patience: Duration,
+        (full_patience, channels_max): (Duration, u16),
     ) -> Attachment {
         let order = Order {
             expected: begun.expected.clone(),
@@ -120,6 +121,7 @@ impl Attachment {
             order: Mutex::new(order),
             changed: Condvar::new(),
             links: Mutex::default(),
+            channels_max,
             is_paused: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
             chunks: AtomicU64::new(0),
@@ -142,8 +144,22 @@ impl Attachment {
         if order.is_closed {
             return Err(gone());
         }
-        self.links.lock().expect("no holder panics").push(cutter);
+        let mut links = self.links.lock().expect("no holder panics");
+        // Besides the control channel; twice, since that one is lost is known here later than at
+        // its other end, which makes another one at once.
+        if links.len() > 2 * usize::from(self.channels_max.max(1)) {
+            let message = format!("the session has {} channels already", links.len());
+            return Err(Error::new(ErrorKind::Refused, message).way_out(
+                "use fewer --channels, or raise channels_max in the server's policy file",
+            ));
+        }
+        links.push(cutter);
         Ok(())
+    }
+
+    /// A channel that has ended.
+    pub(super) fn leave(&self, cutter: &Cutter) {
+        self.links.lock().expect("no holder panics").retain(|link| !link.is(cutter));
     }
 
     /// Whether an append is the one that all others wait for.
