@@ -168,6 +168,11 @@ impl Link {
         &self.name
     }
 
+    /// Whether the peer has said anything since it was greeted.
+    pub(super) fn has_heard(&self) -> bool {
+        self.received > 0
+    }
+
     /// What ends the connection from another thread.
     pub fn cutter(&self) -> Cutter {
         Cutter(Arc::clone(&self.socket))

@@ -14,9 +14,9 @@ use format::{
 
 use super::identity::{Fingerprint, Identity};
 use super::link::Link;
-use super::remote::{Direct, RemoteConfig, RemoteStore, exchange};
+use super::remote::{Dial, Direct, RemoteConfig, RemoteStore, exchange};
 use super::server::{Gate, Server, ServerConfig, StoreGrant};
-use super::wire::{Reply, Request, Rights, chunk_key};
+use super::wire::{AgentJob, Reply, Request, Rights, chunk_key};
 use super::{Address, tls};
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::error::{ErrorKind, Result};
@@ -24,13 +24,26 @@ use crate::key::unencrypted_group;
 use crate::pipeline::Cancel;
 use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig, StoreWriter};
 
-/// Lets everybody write and read in one store.
+/// Lets everybody write and read in one store, and have jobs done.
 struct Open(std::path::PathBuf);
 
 impl Gate for Open {
     fn store(&self, name: &str, _peer: &Fingerprint) -> Option<StoreGrant> {
         let rights = Rights { write: true, read: true, ..Rights::default() };
         (name == "main").then(|| StoreGrant { path: self.0.clone(), rights })
+    }
+
+    fn may_run(&self, _source: &str, _job: &AgentJob, _peer: &Fingerprint) -> bool {
+        true
+    }
+
+    fn run(&self, source: &str, _job: AgentJob, _store: Arc<dyn Dial>) -> Result<String> {
+        assert_ne!(source, "trap", "a job that panics, as its test wants it");
+        // A job that lasts until its test is over.
+        while !self.0.with_file_name("over").exists() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok("{}".to_owned())
     }
 }
 
@@ -547,6 +560,38 @@ fn bytes_of_a_peer_that_may_not_send_them_are_not_held() {
     let error = ask(&mut link, Request::PutGroup, &big).unwrap_err();
     assert!(error.to_string().contains("may not"), "{error}");
     ask(&mut link, Request::Ping, &[]).unwrap();
+}
+
+fn run(ticket: u8, source: &str) -> Request {
+    let job = AgentJob::Archive { name: "name".into(), reread: false };
+    Request::Run { ticket: [ticket; 16], source: source.into(), job }
+}
+
+#[test]
+fn connections_that_a_job_does_not_take_are_not_kept_without_end() {
+    let rig = Rig::new();
+    let mut caller = rig.link("one");
+    let running = std::thread::spawn(move || ask(&mut caller, run(1, "slow"), &[]));
+    let lend = || {
+        let mut link = rig.link("one");
+        ask(&mut link, Request::Lend { ticket: [1; 16] }, &[]).map(|_| link)
+    };
+    let began = Instant::now();
+    let mut first = loop {
+        match lend() {
+            Ok(link) => break link,
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(20), "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let kept: Vec<Link> = (0..64).map(|_| lend().unwrap()).collect();
+    // The oldest one had to go.
+    assert!(!matches!(first.lengths(), Ok(Some(_))));
+    assert!(began.elapsed() < Duration::from_secs(20), "it was silence that ended it");
+    std::fs::write(rig.path().with_file_name("over"), "").unwrap();
+    let report = running.join().unwrap().unwrap();
+    assert_eq!(report, Reply::Report { json: "{}".into() });
+    drop(kept);
 }
 
 /// A server that answers every question with one reply, whatever was asked.

@@ -1,7 +1,7 @@
 //! Jobs that an agent does for a peer: with its own sources, and with a store over connections that
 //! the peer made and lends, so that it needs no way to reach the peer by itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use crate::net::remote::Dial;
 use crate::net::wire::AgentJob;
 use crate::threads;
 
+/// Connections that a job keeps for later, at most: more than a session has.
+const LENT_MAX: usize = 64;
 /// Ended jobs whose reports are kept for a peer that lost its connection.
 const ENDED_MAX: usize = 64;
 
@@ -30,13 +32,35 @@ pub(super) struct Job {
 
 #[derive(Default)]
 struct JobState {
-    lent: Vec<Link>,
+    /// The latest at the end.
+    lent: VecDeque<(Link, Instant)>,
     /// Its report, or why there is none.
     ended: Option<Result<String, Failure>>,
 }
 
 /// An error that can be told twice: kind, message, way out.
 type Failure = (ErrorKind, String, Option<String>);
+
+impl JobState {
+    /// Keeps a connection, and none that its other end has given up by now.
+    fn lend(&mut self, link: Link) {
+        self.lent.retain(|(_, since)| since.elapsed() < silence_max());
+        if self.lent.len() >= LENT_MAX {
+            self.lent.pop_front();
+        }
+        self.lent.push_back((link, Instant::now()));
+    }
+
+    fn take(&mut self) -> Option<Link> {
+        let (link, since) = self.lent.pop_back()?;
+        if since.elapsed() < silence_max() {
+            return Some(link);
+        }
+        // All others are older.
+        self.lent.clear();
+        None
+    }
+}
 
 impl Job {
     fn lock(&self) -> std::sync::MutexGuard<'_, JobState> {
@@ -52,7 +76,7 @@ impl Dial for Lent {
         let until = Instant::now() + silence_max();
         let mut state = self.0.lock();
         loop {
-            if let Some(link) = state.lent.pop() {
+            if let Some(link) = state.take() {
                 return Ok(link);
             }
             let Some(left) = until.checked_duration_since(Instant::now()) else {
@@ -68,7 +92,7 @@ impl Jobs {
     pub(super) fn lend(&self, ticket: &[u8; 16], link: Link) -> Result<()> {
         let job = self.0.lock().expect("no holder panics").get(ticket).cloned();
         let job = job.filter(|job| job.peer == link.peer()).ok_or_else(unknown)?;
-        job.lock().lent.push(link);
+        job.lock().lend(link);
         job.changed.notify_all();
         Ok(())
     }
