@@ -594,6 +594,18 @@ fn connections_that_a_job_does_not_take_are_not_kept_without_end() {
     drop(kept);
 }
 
+#[test]
+fn a_job_that_panics_is_told_to_all_who_wait_for_it() {
+    let rig = Rig::new();
+    let mut caller = rig.link("one");
+    // Once more with the same ticket, as after a lost connection.
+    for _ in 0..2 {
+        let error = ask(&mut caller, run(1, "trap"), &[]).unwrap_err();
+        assert!(error.to_string().contains("without a report"), "{error}");
+    }
+    assert!(ask(&mut caller, Request::Lend { ticket: [1; 16] }, &[]).is_err());
+}
+
 /// A server that answers every question with one reply, whatever was asked.
 fn liar(reply: Reply) -> (SocketAddr, Fingerprint, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //! the peer made and lends, so that it needs no way to reach the peer by itself.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Server;
@@ -68,6 +68,28 @@ impl Job {
     }
 }
 
+/// Tells whoever waits that a job has ended; also where it panicked, which is told as an error.
+struct Ending {
+    job: Arc<Job>,
+    ended: Option<Result<String, Failure>>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let ended = self.ended.take().unwrap_or_else(|| {
+            let message = "the agent's job ended without a report, which is a bug".to_owned();
+            Err((ErrorKind::Io, message, Some("see what the agent printed".to_owned())))
+        });
+        // It may be the holder that panicked: a second panic would end the process.
+        let mut state = self.job.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.ended = Some(ended);
+        let lent = std::mem::take(&mut state.lent);
+        drop(state);
+        self.job.changed.notify_all();
+        drop(lent);
+    }
+}
+
 /// Takes a connection that the peer lent.
 struct Lent(Arc<Job>);
 
@@ -92,7 +114,11 @@ impl Jobs {
     pub(super) fn lend(&self, ticket: &[u8; 16], link: Link) -> Result<()> {
         let job = self.0.lock().expect("no holder panics").get(ticket).cloned();
         let job = job.filter(|job| job.peer == link.peer()).ok_or_else(unknown)?;
-        job.lock().lend(link);
+        let mut state = job.lock();
+        if state.ended.is_none() {
+            state.lend(link);
+        }
+        drop(state);
         job.changed.notify_all();
         Ok(())
     }
@@ -141,15 +167,11 @@ impl Server {
             let (server, own) = (Arc::clone(self), Arc::clone(&known));
             let (source, job) = (source.to_owned(), job.clone());
             let run = move || {
-                let ended = server.gate.run(&source, job, Arc::new(Lent(Arc::clone(&own))));
-                let ended = ended.map_err(|error| {
+                let mut ending = Ending { job: Arc::clone(&own), ended: None };
+                let ended = server.gate.run(&source, job, Arc::new(Lent(own)));
+                ending.ended = Some(ended.map_err(|error| {
                     (error.kind(), error.to_string(), error.hint().map(str::to_owned))
-                });
-                let mut state = own.lock();
-                state.ended = Some(ended);
-                state.lent.clear();
-                drop(state);
-                own.changed.notify_all();
+                }));
             };
             if let Err(error) = threads::start("mover-job", run) {
                 self.jobs.0.lock().expect("no holder panics").remove(&ticket);
