@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use format::{
     ArchiveFooter, ArchiveHeader, ArchiveId, ChunkFooter, ChunkHeader, Component, Frame, FrameKind,
-    KeyGroup, RunFooter, RunHeader, SessionFooter, SessionHeader, StreamNumber, Timestamp,
+    KeyGroup, RunFooter, RunHeader, SessionFooter, SessionHeader, StreamNumber, Timestamp, limits,
 };
 
 use super::link::{Link, silence_max};
@@ -427,8 +427,20 @@ impl Channel {
     }
 }
 
-fn put_frame(kind: FrameKind, body: &[u8], payload: &[u8], out: &mut Vec<u8>) {
+/// Puts a frame behind others; an error, and nothing put, where no reader would take it.
+fn put_frame(kind: FrameKind, body: &[u8], payload: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    for (what, bytes, limit) in [
+        ("header", body, limits::FRAME_BODY_LENGTH_MAX),
+        ("payload", payload, limits::FRAME_PAYLOAD_LENGTH_MAX),
+    ] {
+        let length = bytes.len();
+        if length > limit as usize {
+            let message = format!("a {what} of {length} bytes passes the limit of {limit}");
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+    }
     Frame::encode(kind, body, payload, out);
+    Ok(())
 }
 
 impl WriteStore for RemoteWriter {
@@ -457,7 +469,7 @@ impl WriteStore for RemoteWriter {
         let mut body = Vec::new();
         header.encode(&mut body);
         let mut state = self.shared.lock();
-        put_frame(FrameKind::SessionHeader, &body, &[], &mut state.headers);
+        put_frame(FrameKind::SessionHeader, &body, &[], &mut state.headers)?;
         let own = |(component, bytes): &(Component, &[u8])| (component.clone(), bytes.to_vec());
         state.components = components.iter().map(own).collect();
         Ok(())
@@ -468,7 +480,7 @@ impl WriteStore for RemoteWriter {
         header.encode(&mut body);
         {
             let mut state = self.shared.lock();
-            put_frame(FrameKind::ArchiveHeader, &body, &[], &mut state.headers);
+            put_frame(FrameKind::ArchiveHeader, &body, &[], &mut state.headers)?;
             state.proof = Some(*proof);
         }
         self.shared.begin_again(0)?;
@@ -487,15 +499,15 @@ impl WriteStore for RemoteWriter {
         footer.encode(&mut footer_body, &mut tables);
         let length = payload.len() + body.len() + footer_body.len() + tables.len() + 256;
         let mut frames = Vec::with_capacity(length);
-        put_frame(FrameKind::ChunkHeader, &body, payload, &mut frames);
-        put_frame(FrameKind::ChunkFooter, &footer_body, &tables, &mut frames);
+        put_frame(FrameKind::ChunkHeader, &body, payload, &mut frames)?;
+        put_frame(FrameKind::ChunkFooter, &footer_body, &tables, &mut frames)?;
         self.append(frames, Some(chunk_key(&header.chunk)))
     }
 
     fn append_run_header(&mut self, header: &RunHeader) -> Result<()> {
         let (mut body, mut frame) = (Vec::new(), Vec::new());
         header.encode(&mut body);
-        put_frame(FrameKind::RunHeader, &body, &[], &mut frame);
+        put_frame(FrameKind::RunHeader, &body, &[], &mut frame)?;
         self.shared.lock().run = Some(frame.clone());
         self.append(frame, None).map(drop)
     }
@@ -503,7 +515,7 @@ impl WriteStore for RemoteWriter {
     fn append_run_footer(&mut self, footer: &RunFooter) -> Result<()> {
         let (mut body, mut frame) = (Vec::new(), Vec::new());
         footer.encode(&mut body);
-        put_frame(FrameKind::RunFooter, &body, &[], &mut frame);
+        put_frame(FrameKind::RunFooter, &body, &[], &mut frame)?;
         self.append(frame, None)?;
         self.shared.lock().run = None;
         Ok(())
@@ -513,14 +525,14 @@ impl WriteStore for RemoteWriter {
         self.drain()?;
         let (mut body, mut lists, mut frame) = (Vec::new(), Vec::new(), Vec::new());
         footer.encode(&mut body, &mut lists);
-        put_frame(FrameKind::ArchiveFooter, &body, &lists, &mut frame);
+        put_frame(FrameKind::ArchiveFooter, &body, &lists, &mut frame)?;
         self.control(&Request::EndArchive, &frame).map(drop)
     }
 
     fn end_session(&mut self, footer: &SessionFooter) -> Result<()> {
         let (mut body, mut frame) = (Vec::new(), Vec::new());
         footer.encode(&mut body);
-        put_frame(FrameKind::SessionFooter, &body, &[], &mut frame);
+        put_frame(FrameKind::SessionFooter, &body, &[], &mut frame)?;
         self.control(&Request::EndSession, &frame).map(drop)
     }
 
@@ -575,3 +587,21 @@ impl Drop for RemoteWriter {
 
 /// How long a running session tries to reach its server again, unless the operator says more.
 pub const RETRY_FOR: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_no_reader_would_take_is_refused() {
+        let long = vec![0; limits::FRAME_PAYLOAD_LENGTH_MAX as usize + 1];
+        let mut out = vec![7];
+        for (body, payload) in [(&long[..], &[][..]), (&[][..], &long[..])] {
+            let error = put_frame(FrameKind::ChunkHeader, body, payload, &mut out).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+            assert!(error.to_string().contains("passes the limit"), "{error}");
+        }
+        assert_eq!(out, [7]);
+        put_frame(FrameKind::ChunkHeader, &[1], &long[1..], &mut out).unwrap();
+    }
+}
