@@ -342,7 +342,12 @@ pub(super) fn dial(address: &str) -> io::Result<TcpStream> {
 fn handshake_failed(address: &str, cause: io::Error) -> Error {
     let inner = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     if let Some(rustls::Error::InvalidCertificate(wrong)) = inner {
-        let message = format!("{address} is not the server that this machine trusts: {wrong}");
+        let why = match wrong {
+            // Else it would be shown as programmers want to see it.
+            rustls::CertificateError::Other(wrong) => wrong.0.to_string(),
+            wrong => wrong.to_string(),
+        };
+        let message = format!("{address} is not the server that this machine trusts: {why}");
         return Error::new(ErrorKind::Refused, message).way_out(format!(
             "ask its operator for the output of `mover identity`; if it is right, \
              mover trust remove {address} and mover trust add {address} FINGERPRINT"
