@@ -1,9 +1,9 @@
 //! Peers that speak garbage, or nothing, or half of something for ever: the server stays up, small,
 //! and good to others.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::kit::machine::wait;
 use crate::kit::random::Random;
@@ -61,4 +61,32 @@ fn strangers_with_garbage_or_silence_harm_nobody() {
     let peak = server.peak();
     assert!(peak < 200 << 10, "the server took {peak} KiB");
     assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+/// A byte at a time, each before the silence is over, holds no place for longer than a handshake
+/// may take.
+#[test]
+fn a_handshake_that_drips_ends_in_time() {
+    let mut server = Server::new();
+    server.start_with(&[("MOVER_NET_TIMEOUT_SECONDS", "2")]);
+    let mut socket = TcpStream::connect(server.address).expect("it listens");
+    socket.set_read_timeout(Some(Duration::from_millis(200))).expect("it is open");
+    // A record of a handshake, with most of a ClientHello to come.
+    let hello = [0x16, 0x03, 0x01, 0x20, 0x00, 0x01, 0x00, 0x1f, 0xfc, 0x03, 0x03];
+    let began = Instant::now();
+    for place in 0.. {
+        assert!(began.elapsed() < Duration::from_secs(20), "it is still waited for");
+        let byte = hello.get(place).copied().unwrap_or(0);
+        if socket.write_all(&[byte]).is_err() {
+            break;
+        }
+        match socket.read(&mut [0; 100]) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            // It was closed.
+            _ => break,
+        }
+    }
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(1), "it was not waited for: {took:?}");
+    assert!(server.is_running() && server.answers(), "{}", server.log());
 }

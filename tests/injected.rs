@@ -7,9 +7,12 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use crate::kit::machine::{Done, SIGABRT};
+use crate::kit::machine::{Done, SIGABRT, until, wait};
+use crate::kit::server::Server;
 use crate::kit::{Machine, args, assert_same, is_long, tool, tree};
 use crate::media::policy;
 
@@ -138,6 +141,52 @@ fn a_write_or_sync_that_fails_is_named_and_loses_nothing() {
         }
     }
     assert!(injected >= 15, "{injected} errors were injected");
+}
+
+/// A server's disk fails at a sync that no append waits for, behind the back of the session that
+/// writes: it hears of that soon, not at its end, and goes on when it is run again.
+#[test]
+fn a_sync_of_a_server_that_fails_is_heard_of_soon_and_loses_nothing() {
+    let client = Machine::without_keys();
+    let (server, url) = Server::for_client(&client);
+    client.ok(args!["init", url, "--no-encryption"]);
+    let source = client.path("source");
+    tree::random_file(&source.join("noise"), 1, 120 << 20);
+    tree::settle();
+    let archive = || args!["archive", source, "--to", url, "--name", "noise"];
+    let mut slow = archive();
+    // Half a minute: the server commits after five seconds.
+    slow.extend(args!["--limit-rate", "4M"]);
+    let child = client.spawn(slow);
+    let volumes: Vec<PathBuf> = (1..4)
+        .map(|number| server.store().join("volumes").join(format!("{number:08}.volume")))
+        .collect();
+    let length = |path: &PathBuf| fs::metadata(path).map_or(0, |it| it.len());
+    until("chunks", || volumes.iter().map(length).sum::<u64>() > 2 << 20);
+    let log = client.path("strace.log");
+    let mut strace = tool("strace", "strace");
+    strace.args(["-f", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1"]);
+    volumes.iter().for_each(|volume| _ = strace.arg("-P").arg(volume));
+    strace.arg("-o").arg(&log).arg("-p").arg(server.process().to_string());
+    let mut strace = strace.stderr(Stdio::piped()).spawn().expect("strace runs");
+    let mut said = BufReader::new(strace.stderr.take().expect("it is a pipe"));
+    let mut line = String::new();
+    while !line.contains("attached") {
+        assert_ne!(said.read_line(&mut line).expect("a pipe can be read"), 0, "{line}");
+    }
+    let done = wait(child);
+    strace.kill().expect("it can be killed");
+    strace.wait().expect("it can be waited for");
+    let traced = fs::read_to_string(&log).expect("strace wrote down what it did");
+    assert!(traced.contains("(INJECTED)"), "nothing failed: {traced}: {done:?}");
+    assert_eq!(done.code, 2, "{done:?}: {}", server.log());
+    done.assert_says(&["run the same command again"]);
+    assert!(done.seconds < 20.0, "it was heard of late: {done:?}");
+    client.ok(archive());
+    let into = client.path("restored");
+    client.ok(args!["restore", url, "noise", "--into", into]);
+    assert_same(&source, &into);
+    client.ok(args!["verify", url, "--read"]);
 }
 
 /// The same on tapes in files, and on what waits for a disc and the disc's image: there it is another

@@ -181,7 +181,9 @@ fn another_server_under_a_trusted_address_is_refused() {
     impostor.allow(&client, ALL);
     impostor.start();
     let done = client.fails(2, &["is not the server that this machine trusts"], args!["list", url]);
-    done.assert_says(&[&server.fingerprint(), &impostor.fingerprint()]);
+    let (found, wanted) = (impostor.fingerprint(), server.fingerprint());
+    done.assert_says(&[&format!("trusts: it is {found}, and {wanted} is trusted")]);
+    assert!(!done.stderr.contains("WrongKey"), "{done:?}");
     client.fails(
         2,
         &["is trusted at", "not"],

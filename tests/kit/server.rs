@@ -175,10 +175,15 @@ impl Server {
         self.child.as_mut().is_some_and(|child| child.try_wait().expect("a child").is_none())
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Peak memory, in KiB.
     pub(crate) fn peak(&self) -> u64 {
-        let id = self.child.as_ref().expect("it runs").id();
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let status = format!("/proc/{}/status", self.process());
+        let status = std::fs::read_to_string(status).expect("it runs");
         let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("Linux says");
         line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number")
     }

@@ -126,6 +126,10 @@ fn wait_for_end(
     loop {
         let asked = direct.dial().and_then(|mut link| {
             let asked = exchange(&mut link, &run, &[], &config.notes);
+            // It stood: what is lost hours later is tried as long as anything.
+            if link.has_heard() {
+                backoff = config.backoff();
+            }
             asked.map(|(reply, _)| reply)
         });
         match asked {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustls::{ClientConnection, ServerConnection, StreamOwned};
 
 use super::identity::{Fingerprint, Identity};
+use super::socket::Socket;
 use super::tls;
 use super::wire::{self, GREETING_LENGTH, Greeting, LENGTHS_LENGTH, Lengths};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,8 +26,22 @@ pub(super) fn silence_max() -> Duration {
 }
 
 /// What carries bytes: TLS over TCP, from either end.
-trait Carrier: Read + Write + Send {}
-impl<T: Read + Write + Send> Carrier for T {}
+trait Carrier: Read + Write + Send {
+    /// What is below TLS.
+    fn socket(&mut self) -> &mut Socket;
+}
+
+impl Carrier for StreamOwned<ClientConnection, Socket> {
+    fn socket(&mut self) -> &mut Socket {
+        &mut self.sock
+    }
+}
+
+impl Carrier for StreamOwned<ServerConnection, Socket> {
+    fn socket(&mut self) -> &mut Socket {
+        &mut self.sock
+    }
+}
 
 /// Ends a connection from another thread.
 #[derive(Clone, Debug)]
@@ -74,13 +89,14 @@ impl Link {
                 .because(cause)
                 .way_out("check that `mover serve` runs there, and that the port is open")
         };
-        let socket = dial(address).map_err(failed)?;
+        let socket = Arc::new(dial(address).map_err(failed)?);
         let config = tls::client_config(identity, pinned)?;
         let name = rustls::pki_types::ServerName::try_from("mover").expect("a fixed name is right");
         let connection = ClientConnection::new(config, name)
             .map_err(|cause| Error::new(ErrorKind::Io, "setting up TLS").because(cause))?;
-        let own = socket.try_clone().map_err(failed)?;
-        let mut stream = StreamOwned::new(connection, socket);
+        let own = Socket::new(Arc::clone(&socket), silence_max());
+        let mut stream = StreamOwned::new(connection, own);
+        stream.sock.until(Some(Instant::now() + ENVELOPE_TIME_MAX));
         while stream.conn.is_handshaking() {
             if let Err(cause) = stream.conn.complete_io(&mut stream.sock) {
                 return Err(handshake_failed(address, cause));
@@ -88,7 +104,7 @@ impl Link {
         }
         let mut link = Link {
             carrier: Box::new(stream),
-            socket: Arc::new(own),
+            socket,
             peer: pinned,
             name: address.to_owned(),
             received: 0,
@@ -103,26 +119,26 @@ impl Link {
             socket.peer_addr().map_or_else(|_| "unknown".into(), |address| address.to_string());
         let failed = |cause: io::Error| lost(&address, cause);
         prepare(&socket).map_err(failed)?;
-        let own = socket.try_clone().map_err(failed)?;
+        let socket = Arc::new(socket);
         let connection = ServerConnection::new(config)
             .map_err(|cause| Error::new(ErrorKind::Io, "setting up TLS").because(cause))?;
-        let mut stream = StreamOwned::new(connection, socket);
+        let own = Socket::new(Arc::clone(&socket), silence_max());
+        let mut stream = StreamOwned::new(connection, own);
+        // A place is held for whoever has not proven who it is: not longer than that.
         let deadline = Instant::now() + silence_max();
+        stream.sock.until(Some(deadline));
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock).map_err(failed)?;
-            if Instant::now() > deadline {
-                return Err(lost(&address, "it took too long to prove who it is"));
-            }
         }
         let peer = tls::peer_fingerprint(stream.conn.peer_certificates())?;
         let mut link = Link {
             carrier: Box::new(stream),
-            socket: Arc::new(own),
+            socket,
             peer,
             name: format!("{address} ({peer})"),
             received: 0,
         };
-        link.greet_as_server()?;
+        link.greet_as_server(deadline)?;
         Ok(link)
     }
 
@@ -133,9 +149,9 @@ impl Link {
         Greeting::own().agree(&Greeting::decode(&bytes)?).map(drop)
     }
 
-    fn greet_as_server(&mut self) -> Result<()> {
+    fn greet_as_server(&mut self, deadline: Instant) -> Result<()> {
         let mut bytes = [0; GREETING_LENGTH];
-        self.read_exact(&mut bytes)?;
+        self.read_until(&mut bytes, deadline)?;
         let greeting = Greeting::decode(&bytes)?;
         // Said in any case: the client then tells its operator which version is missing.
         self.write_all(&Greeting::own().encode())?;
@@ -152,6 +168,11 @@ impl Link {
         &self.name
     }
 
+    /// Whether the peer has said anything since it was greeted.
+    pub(super) fn has_heard(&self) -> bool {
+        self.received > 0
+    }
+
     /// What ends the connection from another thread.
     pub fn cutter(&self) -> Cutter {
         Cutter(Arc::clone(&self.socket))
@@ -160,8 +181,12 @@ impl Link {
     /// Sends a message, and bytes that belong to it.
     pub fn send(&mut self, message: &impl serde::Serialize, payload: &[&[u8]]) -> Result<()> {
         let length = payload.iter().map(|part| part.len()).sum();
-        let head = wire::encode(message, length)?;
-        self.write_all(&head)?;
+        self.send_encoded(&wire::encode(message, length)?, payload)
+    }
+
+    /// Sends an encoded message, and bytes that belong to it.
+    pub(super) fn send_encoded(&mut self, message: &[u8], payload: &[&[u8]]) -> Result<()> {
+        self.write_all(message)?;
         for part in payload {
             self.write_all(part)?;
         }
@@ -181,6 +206,13 @@ impl Link {
     /// Waits for the lengths of the next envelope; none where the peer has ended the connection
     /// between two of them.
     pub fn lengths(&mut self) -> Result<Option<Lengths>> {
+        self.carrier.socket().until(Some(Instant::now() + ENVELOPE_TIME_MAX));
+        let lengths = self.read_lengths();
+        self.carrier.socket().until(None);
+        lengths
+    }
+
+    fn read_lengths(&mut self) -> Result<Option<Lengths>> {
         let mut bytes = [0; LENGTHS_LENGTH];
         let mut filled = 0;
         while filled < bytes.len() {
@@ -216,8 +248,31 @@ impl Link {
         Ok(bytes)
     }
 
-    fn read_exact(&mut self, bytes: &mut [u8]) -> Result<()> {
+    /// Reads the bytes that come with a message, and holds none of them.
+    pub(super) fn skip_payload(&mut self, lengths: Lengths) -> Result<()> {
+        const PIECE: usize = 64 << 10;
         let deadline = Instant::now() + ENVELOPE_TIME_MAX;
+        let (mut left, mut piece) = (lengths.payload, vec![0; PIECE.min(lengths.payload)]);
+        while left > 0 {
+            let length = left.min(PIECE);
+            self.read_until(&mut piece[..length], deadline)?;
+            left -= length;
+        }
+        Ok(())
+    }
+
+    fn read_exact(&mut self, bytes: &mut [u8]) -> Result<()> {
+        self.read_until(bytes, Instant::now() + ENVELOPE_TIME_MAX)
+    }
+
+    fn read_until(&mut self, bytes: &mut [u8], deadline: Instant) -> Result<()> {
+        self.carrier.socket().until(Some(deadline));
+        let read = self.fill(bytes);
+        self.carrier.socket().until(None);
+        read
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {
         let mut filled = 0;
         while filled < bytes.len() {
             match self.carrier.read(&mut bytes[filled..]) {
@@ -225,9 +280,6 @@ impl Link {
                 Ok(count) => filled += count,
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
                 Err(cause) => return Err(self.silent_or_lost(cause)),
-            }
-            if Instant::now() > deadline {
-                return Err(lost(&self.name, "an envelope took too long"));
             }
         }
         Ok(())
@@ -248,7 +300,7 @@ impl Link {
 
     fn silent_or_lost(&self, cause: io::Error) -> Error {
         match cause.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut if cause.get_ref().is_none() => {
                 let seconds = silence_max().as_secs();
                 lost(&self.name, format!("nothing moved for {seconds} seconds"))
             }
@@ -290,7 +342,12 @@ pub(super) fn dial(address: &str) -> io::Result<TcpStream> {
 fn handshake_failed(address: &str, cause: io::Error) -> Error {
     let inner = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     if let Some(rustls::Error::InvalidCertificate(wrong)) = inner {
-        let message = format!("{address} is not the server that this machine trusts: {wrong}");
+        let why = match wrong {
+            // Else it would be shown as programmers want to see it.
+            rustls::CertificateError::Other(wrong) => wrong.0.to_string(),
+            wrong => wrong.to_string(),
+        };
+        let message = format!("{address} is not the server that this machine trusts: {why}");
         return Error::new(ErrorKind::Refused, message).way_out(format!(
             "ask its operator for the output of `mover identity`; if it is right, \
              mover trust remove {address} and mover trust add {address} FINGERPRINT"

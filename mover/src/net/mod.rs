@@ -11,6 +11,7 @@ mod address;
 mod identity;
 mod trust;
 mod tls;
+mod socket;
 mod link;
 mod retry;
 mod remote;

@@ -25,9 +25,8 @@ use crate::store::{
 
 /// Idle connections that are kept for the next question.
 const IDLE_MAX: usize = 8;
-
-/// Ranges of chunks in one question, which has to fit into a message.
-const RANGE_COUNT_MAX: usize = 8192;
+/// Chunks, ranges of them or blocks that one question asks for, at most: question and answer fit into messages.
+const ASKED_MAX: usize = 8192;
 
 /// How a remote store is reached.
 #[derive(Clone)]
@@ -411,13 +410,17 @@ impl ReadStore for RemoteStore {
     }
 
     fn chunk_places(&self, chunks: &[ChunkId]) -> Result<Vec<Option<ChunkPlace>>> {
-        let request = Request::ChunkPlaces { chunks: chunks.iter().map(chunk_key).collect() };
-        match self.ask(&request, &[])? {
-            (Reply::Places { places }, _) if places.len() == chunks.len() => {
-                Ok(places.into_iter().map(|place| place.map(|place| place.place())).collect())
+        let mut all = Vec::with_capacity(chunks.len());
+        for chunks in chunks.chunks(ASKED_MAX) {
+            let request = Request::ChunkPlaces { chunks: chunks.iter().map(chunk_key).collect() };
+            match self.ask(&request, &[])? {
+                (Reply::Places { places }, _) if places.len() == chunks.len() => {
+                    all.extend(places.into_iter().map(|place| place.map(|place| place.place())));
+                }
+                (reply, _) => return Err(self.wrong(&reply)),
             }
-            (reply, _) => Err(self.wrong(&reply)),
         }
+        Ok(all)
     }
 
     fn read_chunk(&self, chunk: &ChunkId) -> Result<StoredChunk> {
@@ -447,25 +450,29 @@ impl ReadStore for RemoteStore {
         identities: &[BlockIdentity],
         pools: &[String],
     ) -> Result<Vec<Option<BlockPlace>>> {
-        let request = Request::LookupBlocks {
-            identities: identities.iter().map(|id| id.0).collect(),
-            pools: pools.to_vec(),
-        };
-        match self.ask(&request, &[])? {
-            (Reply::Blocks { blocks }, _) if blocks.len() == identities.len() => {
-                let place = |(chunk, ordinal, length)| {
-                    let chunk = chunk_id(&chunk);
-                    BlockPlace { chunk, ordinal, length }
-                };
-                Ok(blocks.into_iter().map(|block| block.map(place)).collect())
+        let mut all = Vec::with_capacity(identities.len());
+        for identities in identities.chunks(ASKED_MAX) {
+            let request = Request::LookupBlocks {
+                identities: identities.iter().map(|id| id.0).collect(),
+                pools: pools.to_vec(),
+            };
+            match self.ask(&request, &[])? {
+                (Reply::Blocks { blocks }, _) if blocks.len() == identities.len() => {
+                    let place = |(chunk, ordinal, length)| {
+                        let chunk = chunk_id(&chunk);
+                        BlockPlace { chunk, ordinal, length }
+                    };
+                    all.extend(blocks.into_iter().map(|block| block.map(place)));
+                }
+                (reply, _) => return Err(self.wrong(&reply)),
             }
-            (reply, _) => Err(self.wrong(&reply)),
         }
+        Ok(all)
     }
 
     fn pools_of(&self, ranges: &[ChunkRange]) -> Result<BTreeSet<String>> {
         let mut all = BTreeSet::new();
-        for ranges in ranges.chunks(RANGE_COUNT_MAX) {
+        for ranges in ranges.chunks(ASKED_MAX) {
             let key = |range: &ChunkRange| {
                 let ChunkRange { archive, stream, first, count } = range;
                 ((archive.0, stream.0, *first), *count)
@@ -480,11 +487,15 @@ impl ReadStore for RemoteStore {
     }
 
     fn volumes(&self) -> Result<Vec<VolumeRecord>> {
-        match self.ask(&Request::Volumes, &[])? {
-            (Reply::Volumes { volumes }, _) => {
-                Ok(volumes.into_iter().map(|volume| volume.record()).collect())
+        let mut all = Vec::new();
+        loop {
+            match self.ask(&Request::VolumesBehind { after: all.len() as u64 }, &[])? {
+                (Reply::Volumes { volumes }, _) if volumes.is_empty() => return Ok(all),
+                (Reply::Volumes { volumes }, _) => {
+                    all.extend(volumes.into_iter().map(|volume| volume.record()));
+                }
+                (reply, _) => return Err(self.wrong(&reply)),
             }
-            (reply, _) => Err(self.wrong(&reply)),
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use format::{
     ArchiveFooter, ArchiveHeader, ArchiveId, ChunkFooter, ChunkHeader, Component, Frame, FrameKind,
-    KeyGroup, RunFooter, RunHeader, SessionFooter, SessionHeader, StreamNumber, Timestamp,
+    KeyGroup, RunFooter, RunHeader, SessionFooter, SessionHeader, StreamNumber, Timestamp, limits,
 };
 
 use super::link::{Link, silence_max};
@@ -66,14 +66,16 @@ struct State {
     /// Counts how often the session was begun on the server.
     generation: u64,
     attachment: [u8; 16],
+    /// Data channels that the server grants.
+    channels_max: u16,
     outstanding: BTreeMap<u64, Outstanding>,
     next: u64,
     /// Chunks that were given, and what the answers said of them.
     chunks: u64,
     durable: u64,
-    /// Data chunks of earlier sessions: what the archive began with here.
-    first_complete: u64,
-    data_chunks_answered: u64,
+    /// Chunks of earlier sessions: what the archive began with here. Data, index.
+    first_complete: [u64; 2],
+    chunks_answered: [u64; 2],
     appended_bytes: u64,
     traffic: Traffic,
     failure: Option<(ErrorKind, String, Option<String>)>,
@@ -191,8 +193,8 @@ impl State {
 
     fn answered(&mut self, number: u64, durable: Option<u64>) {
         let Some(append) = self.outstanding.remove(&number) else { return };
-        if append.chunk.is_some_and(|(_, stream, _)| stream != StreamNumber::INDEX.0) {
-            self.data_chunks_answered += 1;
+        if let Some((_, stream, _)) = append.chunk {
+            self.chunks_answered[usize::from(stream == StreamNumber::INDEX.0)] += 1;
         }
         self.durable = self.durable.max(durable.unwrap_or(0));
     }
@@ -272,18 +274,21 @@ impl Shared {
         let request = Request::Begin { proof: proof.0, outstanding, next: state.next };
         let run: &[u8] = state.run.as_deref().unwrap_or_default();
         let (reply, _) = exchange(&mut link, &request, &[&state.headers, run], &config.notes)?;
-        let Reply::Begun { attachment, there, ends, .. } = reply else {
+        let Reply::Begun { attachment, there, ends, channels, .. } = reply else {
             return Err(unexpected(&link, &reply));
         };
-        let complete = data_complete(&ends);
+        let complete = complete(&ends);
         if state.generation == 0 {
             state.first_complete = complete;
         }
         for number in there {
             state.answered(number, None);
         }
-        if complete < state.first_complete + state.data_chunks_answered {
-            let lost = state.first_complete + state.data_chunks_answered - complete;
+        let answered = state.first_complete.iter().zip(state.chunks_answered);
+        let lost =
+            answered.zip(complete).map(|((first, chunks), is)| (first + chunks).saturating_sub(is));
+        let lost: u64 = lost.sum();
+        if lost > 0 {
             let message = format!(
                 "{} has lost {lost} chunks that it had not yet made durable",
                 config.address
@@ -292,6 +297,7 @@ impl Shared {
                 .way_out("run the same command again: it goes back to where the store stands"));
         }
         state.attachment = attachment;
+        state.channels_max = channels;
         state.generation += 1;
         state.control = Some(link);
         Ok(())
@@ -319,9 +325,13 @@ impl Shared {
     }
 }
 
-fn data_complete(ends: &[EndInfo]) -> u64 {
-    let ends = ends.iter().map(EndInfo::end);
-    ends.filter(|end| end.stream == StreamNumber(0)).map(|end| end.complete).sum()
+/// How many chunks there are without a gap: data, index.
+fn complete(ends: &[EndInfo]) -> [u64; 2] {
+    let of = |stream| {
+        let ends = ends.iter().map(EndInfo::end);
+        ends.filter(|end| end.stream == stream).map(|end| end.complete).sum()
+    };
+    [of(StreamNumber(0)), of(StreamNumber::INDEX)]
 }
 
 /// One data channel.
@@ -417,8 +427,20 @@ impl Channel {
     }
 }
 
-fn put_frame(kind: FrameKind, body: &[u8], payload: &[u8], out: &mut Vec<u8>) {
+/// Puts a frame behind others; an error, and nothing put, where no reader would take it.
+fn put_frame(kind: FrameKind, body: &[u8], payload: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    for (what, bytes, limit) in [
+        ("header", body, limits::FRAME_BODY_LENGTH_MAX),
+        ("payload", payload, limits::FRAME_PAYLOAD_LENGTH_MAX),
+    ] {
+        let length = bytes.len();
+        if length > limit as usize {
+            let message = format!("a {what} of {length} bytes passes the limit of {limit}");
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+    }
     Frame::encode(kind, body, payload, out);
+    Ok(())
 }
 
 impl WriteStore for RemoteWriter {
@@ -447,7 +469,7 @@ impl WriteStore for RemoteWriter {
         let mut body = Vec::new();
         header.encode(&mut body);
         let mut state = self.shared.lock();
-        put_frame(FrameKind::SessionHeader, &body, &[], &mut state.headers);
+        put_frame(FrameKind::SessionHeader, &body, &[], &mut state.headers)?;
         let own = |(component, bytes): &(Component, &[u8])| (component.clone(), bytes.to_vec());
         state.components = components.iter().map(own).collect();
         Ok(())
@@ -458,11 +480,12 @@ impl WriteStore for RemoteWriter {
         header.encode(&mut body);
         {
             let mut state = self.shared.lock();
-            put_frame(FrameKind::ArchiveHeader, &body, &[], &mut state.headers);
+            put_frame(FrameKind::ArchiveHeader, &body, &[], &mut state.headers)?;
             state.proof = Some(*proof);
         }
         self.shared.begin_again(0)?;
-        self.start_channels(self.shared.store.config.channels)
+        let granted = self.shared.lock().channels_max;
+        self.start_channels(self.shared.store.config.channels.min(granted))
     }
 
     fn append_chunk(
@@ -476,15 +499,15 @@ impl WriteStore for RemoteWriter {
         footer.encode(&mut footer_body, &mut tables);
         let length = payload.len() + body.len() + footer_body.len() + tables.len() + 256;
         let mut frames = Vec::with_capacity(length);
-        put_frame(FrameKind::ChunkHeader, &body, payload, &mut frames);
-        put_frame(FrameKind::ChunkFooter, &footer_body, &tables, &mut frames);
+        put_frame(FrameKind::ChunkHeader, &body, payload, &mut frames)?;
+        put_frame(FrameKind::ChunkFooter, &footer_body, &tables, &mut frames)?;
         self.append(frames, Some(chunk_key(&header.chunk)))
     }
 
     fn append_run_header(&mut self, header: &RunHeader) -> Result<()> {
         let (mut body, mut frame) = (Vec::new(), Vec::new());
         header.encode(&mut body);
-        put_frame(FrameKind::RunHeader, &body, &[], &mut frame);
+        put_frame(FrameKind::RunHeader, &body, &[], &mut frame)?;
         self.shared.lock().run = Some(frame.clone());
         self.append(frame, None).map(drop)
     }
@@ -492,7 +515,7 @@ impl WriteStore for RemoteWriter {
     fn append_run_footer(&mut self, footer: &RunFooter) -> Result<()> {
         let (mut body, mut frame) = (Vec::new(), Vec::new());
         footer.encode(&mut body);
-        put_frame(FrameKind::RunFooter, &body, &[], &mut frame);
+        put_frame(FrameKind::RunFooter, &body, &[], &mut frame)?;
         self.append(frame, None)?;
         self.shared.lock().run = None;
         Ok(())
@@ -502,14 +525,14 @@ impl WriteStore for RemoteWriter {
         self.drain()?;
         let (mut body, mut lists, mut frame) = (Vec::new(), Vec::new(), Vec::new());
         footer.encode(&mut body, &mut lists);
-        put_frame(FrameKind::ArchiveFooter, &body, &lists, &mut frame);
+        put_frame(FrameKind::ArchiveFooter, &body, &lists, &mut frame)?;
         self.control(&Request::EndArchive, &frame).map(drop)
     }
 
     fn end_session(&mut self, footer: &SessionFooter) -> Result<()> {
         let (mut body, mut frame) = (Vec::new(), Vec::new());
         footer.encode(&mut body);
-        put_frame(FrameKind::SessionFooter, &body, &[], &mut frame);
+        put_frame(FrameKind::SessionFooter, &body, &[], &mut frame)?;
         self.control(&Request::EndSession, &frame).map(drop)
     }
 
@@ -564,3 +587,21 @@ impl Drop for RemoteWriter {
 
 /// How long a running session tries to reach its server again, unless the operator says more.
 pub const RETRY_FOR: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_no_reader_would_take_is_refused() {
+        let long = vec![0; limits::FRAME_PAYLOAD_LENGTH_MAX as usize + 1];
+        let mut out = vec![7];
+        for (body, payload) in [(&long[..], &[][..]), (&[][..], &long[..])] {
+            let error = put_frame(FrameKind::ChunkHeader, body, payload, &mut out).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+            assert!(error.to_string().contains("passes the limit"), "{error}");
+        }
+        assert_eq!(out, [7]);
+        put_frame(FrameKind::ChunkHeader, &[1], &long[1..], &mut out).unwrap();
+    }
+}

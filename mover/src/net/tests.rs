@@ -3,33 +3,47 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use format::{
-    ArchiveFooter, ArchiveHeader, ArchiveId, ChunkFooter, ChunkHeader, ChunkId, ChunkKind, Context,
-    ContextPlace, Frame, FrameKind, Framing, KeyGroup, SessionFooter, SessionHeader, SessionId,
-    SessionStatus, StoreId, StreamNumber, Timestamp, Withheld,
+    ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId,
+    ChunkKind, Component, ComponentEntry, Context, ContextPlace, Digest, Frame, FrameKind, Framing,
+    KeyGroup, Role, SessionFooter, SessionHeader, SessionId, SessionStatus, StoreId, StreamNumber,
+    Timestamp, Withheld,
 };
 
 use super::identity::{Fingerprint, Identity};
 use super::link::Link;
-use super::remote::{Direct, RemoteConfig, RemoteStore, exchange};
+use super::remote::{Dial, Direct, RemoteConfig, RemoteStore, exchange};
 use super::server::{Gate, Server, ServerConfig, StoreGrant};
-use super::wire::{Reply, Request, Rights, chunk_key};
+use super::wire::{AgentJob, Reply, Request, Rights, chunk_key};
 use super::{Address, tls};
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::error::{ErrorKind, Result};
 use crate::key::unencrypted_group;
 use crate::pipeline::Cancel;
-use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig};
+use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig, StoreWriter};
 
-/// Lets everybody write and read in one store.
+/// Lets everybody write and read in one store, and have jobs done.
 struct Open(std::path::PathBuf);
 
 impl Gate for Open {
     fn store(&self, name: &str, _peer: &Fingerprint) -> Option<StoreGrant> {
         let rights = Rights { write: true, read: true, ..Rights::default() };
         (name == "main").then(|| StoreGrant { path: self.0.clone(), rights })
+    }
+
+    fn may_run(&self, _source: &str, _job: &AgentJob, _peer: &Fingerprint) -> bool {
+        true
+    }
+
+    fn run(&self, source: &str, _job: AgentJob, _store: Arc<dyn Dial>) -> Result<String> {
+        assert_ne!(source, "trap", "a job that panics, as its test wants it");
+        // A job that lasts until its test is over.
+        while !self.0.with_file_name("over").exists() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok("{}".to_owned())
     }
 }
 
@@ -87,6 +101,37 @@ impl Rig {
         link
     }
 
+    /// The store, as a client knows it.
+    fn remote(&self, who: &str) -> RemoteStore {
+        remote(self.address, &self.folder.path().join(who), self.server_identity.fingerprint())
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// Writes the header of a session to the store itself, with configurations of so many bytes.
+    fn write_session(&self, number: u8, configurations: &[usize]) {
+        let bytes = b"a component";
+        let digest = Digest(*blake3::hash(bytes).as_bytes());
+        let (name, version) = ("a-component".to_owned(), "1".to_owned());
+        let entry = |length: &usize| ComponentEntry {
+            role: Role::Snoop,
+            name: name.clone(),
+            version: version.clone(),
+            digest,
+            config: "x".repeat(*length),
+            config_digest: Digest([0; 32]),
+            keyed: false,
+        };
+        let components = configurations.iter().map(entry).collect();
+        let session = SessionHeader { components, ..self.session(number) };
+        let mut writer = StoreWriter::open(&StoreConfig::new(self.path()), "a test").unwrap();
+        let component = Component { digest, name, version };
+        writer.begin_session(&session, &[(component, bytes)]).unwrap();
+        writer.commit().unwrap();
+    }
+
     fn session(&self, number: u8) -> SessionHeader {
         SessionHeader {
             session: SessionId([number; 16]),
@@ -114,6 +159,21 @@ impl Rig {
 
 fn ask(link: &mut Link, request: Request, payload: &[u8]) -> Result<Reply> {
     exchange(link, &request, &[payload], &quiet()).map(|(reply, _)| reply)
+}
+
+/// The store `main` of a server; what is lost is not tried again.
+fn remote(address: SocketAddr, identity: &std::path::Path, pinned: Fingerprint) -> RemoteStore {
+    let identity = Arc::new(Identity::open(Some(identity)).unwrap());
+    let host = address.to_string();
+    let config = RemoteConfig {
+        address: Address { host: host.clone(), name: "main".into() },
+        dial: Arc::new(Direct { host, identity, pinned }),
+        retry_for: Duration::ZERO,
+        channels: 1,
+        notes: quiet(),
+        cancel: Cancel::default(),
+    };
+    RemoteStore::open(config).unwrap()
 }
 
 fn archive(session: &SessionHeader, archive: ArchiveId) -> ArchiveHeader {
@@ -319,6 +379,105 @@ fn appends_that_come_in_any_order_are_put_in_order() {
 }
 
 #[test]
+fn what_passes_one_message_goes_in_several() {
+    let rig = Rig::new();
+    for number in 1..=64 {
+        rig.write_session(number, &[20 << 10]);
+    }
+    let (remote, local) = (rig.remote("one"), Store::open(&StoreConfig::new(rig.path())).unwrap());
+    let sessions = remote.sessions().unwrap();
+    assert_eq!(sessions.len(), 64);
+    assert_eq!(sessions, local.sessions().unwrap());
+    let volumes = remote.volumes().unwrap();
+    assert!(!volumes.is_empty());
+    assert_eq!(volumes, local.volumes().unwrap());
+    let mut control = rig.link("two");
+    let session = rig.session(100);
+    let mine = archive(&session, ArchiveProof([100; 32]).archive());
+    let attachment = begin(&mut control, [100; 32], &session, &mine).unwrap();
+    let mut data = attach(&rig, "two", attachment);
+    let frames = chunk(session.session, mine.archive, 0);
+    ask(&mut data, Request::Append { number: 0 }, &frames).unwrap();
+    ask(&mut control, Request::Settle, &[]).unwrap();
+    // The one that is there comes last.
+    let asked: Vec<ChunkId> = (0..60_000)
+        .rev()
+        .map(|number| ChunkId { archive: mine.archive, stream: StreamNumber(0), number })
+        .collect();
+    let places = remote.chunk_places(&asked).unwrap();
+    let there: Vec<usize> = (0..places.len()).filter(|place| places[*place].is_some()).collect();
+    assert_eq!((places.len(), there), (60_000, vec![59_999]));
+    let identities: Vec<BlockIdentity> = (0..60_000u32)
+        .map(|number| BlockIdentity(*blake3::hash(&number.to_le_bytes()).as_bytes()))
+        .collect();
+    assert_eq!(remote.lookup_blocks(&identities, &[]).unwrap(), vec![None; 60_000]);
+}
+
+#[test]
+fn an_answer_that_fits_no_message_is_said_and_the_connection_goes_on() {
+    let rig = Rig::new();
+    rig.write_session(1, &[600 << 10, 600 << 10]);
+    let mut link = rig.link("one");
+    let error = ask(&mut link, Request::Sessions { after: 0 }, &[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(error.to_string().contains("passes the limits"), "{error}");
+    ask(&mut link, Request::Ping, &[]).unwrap();
+}
+
+#[test]
+fn a_channel_that_begins_another_session_leaves_none_behind() {
+    let rig = Rig::new();
+    let mut control = rig.link("one");
+    rig.begin(&mut control, 1).unwrap();
+    rig.begin(&mut control, 2).unwrap();
+    drop(control);
+    let mut other = rig.link("one");
+    let began = Instant::now();
+    loop {
+        let Reply::Status { json } = ask(&mut other, Request::Status, &[]).unwrap() else {
+            panic!("no status");
+        };
+        let status: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let is_idle = status["sessions"].as_array().unwrap().is_empty();
+        // Nobody writes: whoever is on the server can.
+        if is_idle && StoreWriter::open(&StoreConfig::new(rig.path()), "a test").is_ok() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{json}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_session_has_no_more_channels_and_a_server_no_more_sessions_than_they_may() {
+    let rig = Rig::new();
+    let mut control = rig.link("one");
+    let session = rig.session(1);
+    let mine = archive(&session, ArchiveProof([1; 32]).archive());
+    let attachment = begin(&mut control, [1; 32], &session, &mine).unwrap();
+    // Twice as many as are granted, since some of them may have been lost unnoticed.
+    let mut channels: Vec<Link> = (0..8).map(|_| attach(&rig, "one", attachment)).collect();
+    let mut more = rig.link("one");
+    let error = ask(&mut more, Request::Attach { attachment }, &[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    // One that is attached once more is still one; one that has ended is none.
+    ask(&mut channels[0], Request::Attach { attachment }, &[]).unwrap();
+    channels.pop();
+    let began = Instant::now();
+    while ask(&mut more, Request::Attach { attachment }, &[]).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(20), "a channel that ended counts");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut controls: Vec<Link> = (0..8).map(|_| rig.link("one")).collect();
+    for (number, control) in (2..).zip(&mut controls[..7]) {
+        rig.begin(control, number).unwrap();
+    }
+    let error = rig.begin(&mut controls[7], 9).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    ask(&mut controls[7], Request::Ping, &[]).unwrap();
+}
+
+#[test]
 fn an_interrupted_session_hears_what_arrived_and_sends_only_the_rest() {
     let rig = Rig::new();
     let session = rig.session(1);
@@ -380,6 +539,73 @@ fn nonsense_ends_the_connection_and_nothing_else() {
     assert!(ask(&mut good, Request::Ping, &[]).is_ok());
 }
 
+#[test]
+fn bytes_of_a_peer_that_may_not_send_them_are_not_held() {
+    let rig = Rig::new();
+    let identity = Identity::open(Some(&rig.folder.path().join("stranger"))).unwrap();
+    let pinned = rig.server_identity.fingerprint();
+    let mut link = Link::connect(&rig.address.to_string(), &identity, pinned).unwrap();
+    // More than all memory for payloads: were it asked for, the connection would end.
+    let big = vec![0; 9 << 20];
+    let error = ask(&mut link, Request::Ping, &big).unwrap_err();
+    assert!(error.to_string().contains("a question that has none"), "{error}");
+    let error = ask(&mut link, Request::Append { number: 0 }, &big).unwrap_err();
+    assert!(error.to_string().contains("no store was named"), "{error}");
+    let other = Request::Open { store: "other".into() };
+    assert!(ask(&mut link, other, &[]).is_err());
+    let error = ask(&mut link, Request::PutGroup, &big).unwrap_err();
+    assert!(error.to_string().contains("no store was named"), "{error}");
+    // Nor where rights lack one thing alone.
+    ask(&mut link, Request::Open { store: "main".into() }, &[]).unwrap();
+    let error = ask(&mut link, Request::PutGroup, &big).unwrap_err();
+    assert!(error.to_string().contains("may not"), "{error}");
+    ask(&mut link, Request::Ping, &[]).unwrap();
+}
+
+fn run(ticket: u8, source: &str) -> Request {
+    let job = AgentJob::Archive { name: "name".into(), reread: false };
+    Request::Run { ticket: [ticket; 16], source: source.into(), job }
+}
+
+#[test]
+fn connections_that_a_job_does_not_take_are_not_kept_without_end() {
+    let rig = Rig::new();
+    let mut caller = rig.link("one");
+    let running = std::thread::spawn(move || ask(&mut caller, run(1, "slow"), &[]));
+    let lend = || {
+        let mut link = rig.link("one");
+        ask(&mut link, Request::Lend { ticket: [1; 16] }, &[]).map(|_| link)
+    };
+    let began = Instant::now();
+    let mut first = loop {
+        match lend() {
+            Ok(link) => break link,
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(20), "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let kept: Vec<Link> = (0..64).map(|_| lend().unwrap()).collect();
+    // The oldest one had to go.
+    assert!(!matches!(first.lengths(), Ok(Some(_))));
+    assert!(began.elapsed() < Duration::from_secs(20), "it was silence that ended it");
+    std::fs::write(rig.path().with_file_name("over"), "").unwrap();
+    let report = running.join().unwrap().unwrap();
+    assert_eq!(report, Reply::Report { json: "{}".into() });
+    drop(kept);
+}
+
+#[test]
+fn a_job_that_panics_is_told_to_all_who_wait_for_it() {
+    let rig = Rig::new();
+    let mut caller = rig.link("one");
+    // Once more with the same ticket, as after a lost connection.
+    for _ in 0..2 {
+        let error = ask(&mut caller, run(1, "trap"), &[]).unwrap_err();
+        assert!(error.to_string().contains("without a report"), "{error}");
+    }
+    assert!(ask(&mut caller, Request::Lend { ticket: [1; 16] }, &[]).is_err());
+}
+
 /// A server that answers every question with one reply, whatever was asked.
 fn liar(reply: Reply) -> (SocketAddr, Fingerprint, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -420,29 +646,20 @@ fn a_server_that_lies_is_an_error_and_no_more() {
     ];
     for lie in lies {
         let (address, pinned, folder) = liar(lie.clone());
-        let identity = Arc::new(Identity::open(Some(&folder.path().join("client"))).unwrap());
-        let host = address.to_string();
-        let config = RemoteConfig {
-            address: Address { host: host.clone(), name: "main".into() },
-            dial: Arc::new(Direct { host, identity, pinned }),
-            retry_for: Duration::ZERO,
-            channels: 1,
-            notes: quiet(),
-            cancel: Cancel::default(),
-        };
-        let store = RemoteStore::open(config).unwrap();
+        let store = remote(address, &folder.path().join("client"), pinned);
         let chunk = ChunkId::default();
         let outcomes = [
             store.groups().is_err(),
             store.archives().is_err(),
             store.session(&SessionId::default()).is_err(),
-            store.component(&format::Digest([0; 32])).is_err(),
+            store.component(&Digest([0; 32])).is_err(),
             store.chunk_places(&[chunk]).is_err(),
             store.read_chunk(&chunk).is_err(),
-            store.lookup_blocks(&[format::BlockIdentity([0; 32])], &[]).is_err(),
+            store.lookup_blocks(&[BlockIdentity([0; 32])], &[]).is_err(),
+            store.volumes().is_err(),
             store.volume_chunks(1).is_err(),
             store.faults().is_err(),
         ];
-        assert_eq!(outcomes, [true; 9], "{lie:?}");
+        assert_eq!(outcomes, [true; 10], "{lie:?}");
     }
 }

@@ -78,7 +78,7 @@ struct WrongKey {
 
 impl std::fmt::Display for WrongKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "it is {}, and {} is trusted there", self.found, self.wanted)
+        write!(f, "it is {}, and {} is trusted", self.found, self.wanted)
     }
 }
 

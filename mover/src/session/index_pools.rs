@@ -69,7 +69,9 @@ impl IndexPools {
     ) -> Context {
         let referred = self.referred.lock().expect("no holder panics");
         let mut pools: BTreeSet<&str> = referred.found.iter().map(String::as_str).collect();
-        used.for_each(|pool| drop(pools.insert(pool)));
+        for pool in used {
+            pools.insert(pool);
+        }
         if !pools.is_empty() {
             context.options = Options::default();
             context.options.push(Context::POOL, HOME_POOL);

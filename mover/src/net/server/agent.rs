@@ -1,8 +1,8 @@
 //! Jobs that an agent does for a peer: with its own sources, and with a store over connections that
 //! the peer made and lends, so that it needs no way to reach the peer by itself.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Server;
@@ -13,6 +13,8 @@ use crate::net::remote::Dial;
 use crate::net::wire::AgentJob;
 use crate::threads;
 
+/// Connections that a job keeps for later, at most: more than a session has.
+const LENT_MAX: usize = 64;
 /// Ended jobs whose reports are kept for a peer that lost its connection.
 const ENDED_MAX: usize = 64;
 
@@ -30,7 +32,8 @@ pub(super) struct Job {
 
 #[derive(Default)]
 struct JobState {
-    lent: Vec<Link>,
+    /// The latest at the end.
+    lent: VecDeque<(Link, Instant)>,
     /// Its report, or why there is none.
     ended: Option<Result<String, Failure>>,
 }
@@ -38,9 +41,52 @@ struct JobState {
 /// An error that can be told twice: kind, message, way out.
 type Failure = (ErrorKind, String, Option<String>);
 
+impl JobState {
+    /// Keeps a connection, and none that its other end has given up by now.
+    fn lend(&mut self, link: Link) {
+        self.lent.retain(|(_, since)| since.elapsed() < silence_max());
+        if self.lent.len() >= LENT_MAX {
+            self.lent.pop_front();
+        }
+        self.lent.push_back((link, Instant::now()));
+    }
+
+    fn take(&mut self) -> Option<Link> {
+        let (link, since) = self.lent.pop_back()?;
+        if since.elapsed() < silence_max() {
+            return Some(link);
+        }
+        // All others are older.
+        self.lent.clear();
+        None
+    }
+}
+
 impl Job {
     fn lock(&self) -> std::sync::MutexGuard<'_, JobState> {
         self.state.lock().expect("no holder panics")
+    }
+}
+
+/// Tells whoever waits that a job has ended; also where it panicked, which is told as an error.
+struct Ending {
+    job: Arc<Job>,
+    ended: Option<Result<String, Failure>>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let ended = self.ended.take().unwrap_or_else(|| {
+            let message = "the agent's job ended without a report, which is a bug".to_owned();
+            Err((ErrorKind::Io, message, Some("see what the agent printed".to_owned())))
+        });
+        // It may be the holder that panicked: a second panic would end the process.
+        let mut state = self.job.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.ended = Some(ended);
+        let lent = std::mem::take(&mut state.lent);
+        drop(state);
+        self.job.changed.notify_all();
+        drop(lent);
     }
 }
 
@@ -52,7 +98,7 @@ impl Dial for Lent {
         let until = Instant::now() + silence_max();
         let mut state = self.0.lock();
         loop {
-            if let Some(link) = state.lent.pop() {
+            if let Some(link) = state.take() {
                 return Ok(link);
             }
             let Some(left) = until.checked_duration_since(Instant::now()) else {
@@ -68,7 +114,11 @@ impl Jobs {
     pub(super) fn lend(&self, ticket: &[u8; 16], link: Link) -> Result<()> {
         let job = self.0.lock().expect("no holder panics").get(ticket).cloned();
         let job = job.filter(|job| job.peer == link.peer()).ok_or_else(unknown)?;
-        job.lock().lent.push(link);
+        let mut state = job.lock();
+        if state.ended.is_none() {
+            state.lend(link);
+        }
+        drop(state);
         job.changed.notify_all();
         Ok(())
     }
@@ -117,15 +167,11 @@ impl Server {
             let (server, own) = (Arc::clone(self), Arc::clone(&known));
             let (source, job) = (source.to_owned(), job.clone());
             let run = move || {
-                let ended = server.gate.run(&source, job, Arc::new(Lent(Arc::clone(&own))));
-                let ended = ended.map_err(|error| {
+                let mut ending = Ending { job: Arc::clone(&own), ended: None };
+                let ended = server.gate.run(&source, job, Arc::new(Lent(own)));
+                ending.ended = Some(ended.map_err(|error| {
                     (error.kind(), error.to_string(), error.hint().map(str::to_owned))
-                });
-                let mut state = own.lock();
-                state.ended = Some(ended);
-                state.lent.clear();
-                drop(state);
-                own.changed.notify_all();
+                }));
             };
             if let Err(error) = threads::start("mover-job", run) {
                 self.jobs.0.lock().expect("no holder panics").remove(&ticket);

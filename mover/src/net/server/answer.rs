@@ -18,15 +18,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::net::identity::Fingerprint;
 use crate::net::link::Cutter;
 use crate::net::wire::{
-    ArchiveInfo, ChunkKey, EndInfo, FailureKind, FaultInfo, PlaceInfo, Reply, Request, SessionInfo,
-    Steering, VolumeInfo, chunk_id,
+    ArchiveInfo, ChunkKey, EndInfo, FailureKind, FaultInfo, PAYLOAD_LENGTH_MAX, Page, PlaceInfo,
+    Reply, Request, SessionInfo, Steering, VolumeInfo, chunk_id, page,
 };
 use crate::plugin::builtin;
 use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig};
 
 /// Bytes of lists in one answer, about.
 const PAGE_LENGTH: usize = 4 << 20;
-/// Records in one answer, at most: they have to fit into a message.
+/// Records in one answer, at most.
 const PAGE_COUNT: usize = 1024;
 
 type Answer = Result<(Reply, Vec<u8>)>;
@@ -106,6 +106,7 @@ impl Need {
             | Request::Groups
             | Request::ChunkPlaces { .. }
             | Request::Volumes
+            | Request::VolumesBehind { .. }
             | Request::Status
             | Request::Steer { .. }
             | Request::Run { .. }
@@ -173,6 +174,28 @@ impl<'a> Answerer<'a> {
                 Err(Error::new(ErrorKind::Refused, message).way_out(
                     "ask the server's operator for that right in the server's policy file",
                 ))
+            }
+        }
+    }
+
+    /// Whether a question may be asked, with as many bytes as come with it.
+    pub(super) fn admit(&self, request: &Request, payload_length: usize) -> Result<()> {
+        self.check(request)?;
+        let has_payload = matches!(
+            request,
+            Request::Init
+                | Request::PutComponent { .. }
+                | Request::Begin { .. }
+                | Request::Append { .. }
+                | Request::EndArchive
+                | Request::EndSession
+                | Request::PutGroup
+        );
+        match has_payload || payload_length == 0 {
+            true => Ok(()),
+            false => {
+                let message = format!("{payload_length} bytes with a question that has none");
+                Err(Error::new(ErrorKind::Refused, message))
             }
         }
     }
@@ -295,8 +318,16 @@ impl<'a> Answerer<'a> {
                 let (mut archives, mut lists) = (Vec::new(), Vec::new());
                 let rest = records.get(usize::try_from(*after).unwrap_or(usize::MAX)..);
                 let rest = rest.unwrap_or_default();
+                let mut page = Page::new();
                 for record in rest.iter().take(PAGE_COUNT) {
-                    archives.push(ArchiveInfo::new(record, &mut lists));
+                    let before = lists.len();
+                    let info = ArchiveInfo::new(record, &mut lists);
+                    let is_long = before > 0 && lists.len() > PAYLOAD_LENGTH_MAX as usize;
+                    if !page.takes(&info) || is_long {
+                        lists.truncate(before);
+                        break;
+                    }
+                    archives.push(info);
                     if lists.len() > PAGE_LENGTH {
                         break;
                     }
@@ -315,7 +346,8 @@ impl<'a> Answerer<'a> {
                 let records = store.sessions()?;
                 let rest = records.get(usize::try_from(*after).unwrap_or(usize::MAX)..);
                 let rest = rest.unwrap_or_default();
-                let sessions: Vec<_> = rest.iter().take(64).map(SessionInfo::new).collect();
+                // Each with the configurations of its components.
+                let sessions = page(rest.iter().map(SessionInfo::new));
                 let more = sessions.len() < rest.len();
                 plain(Reply::Sessions { sessions, more })
             }
@@ -366,6 +398,11 @@ impl<'a> Answerer<'a> {
             Request::Volumes => {
                 let volumes = store.volumes()?.into_iter().map(VolumeInfo::new).collect();
                 plain(Reply::Volumes { volumes })
+            }
+            Request::VolumesBehind { after } => {
+                let after = usize::try_from(*after).unwrap_or(usize::MAX);
+                let rest = store.volumes()?.into_iter().skip(after);
+                plain(Reply::Volumes { volumes: page(rest.map(VolumeInfo::new)) })
             }
             Request::VolumeChunks { volume, after } => {
                 let places = store.volume_chunks(*volume)?;
@@ -480,8 +517,11 @@ impl<'a> Answerer<'a> {
             Ok((component, bytes))
         });
         let components = components.collect::<Result<Vec<Carried>>>()?;
+        // A control channel has one session: nobody would ever end the one before.
+        let former = self.controlled.take().map(|attachment| attachment.id);
         self.server.detach(Some(&self.cutter), |attachment| {
-            attachment.archive().archive == archive.archive
+            former == Some(attachment.id)
+                || attachment.archive().archive == archive.archive
                 || attachment.session().session == header.session
         });
         let (is_finished, ends, there) = desk.write(|writer, _| {
@@ -510,15 +550,16 @@ impl<'a> Answerer<'a> {
             (self.peer, self.peer_name.clone()),
             (desk, name),
             begun,
-            self.server.config.full_patience,
+            (self.server.config.full_patience, self.server.config.channels_max),
         ));
         let began = attachment.begin(is_finished);
         if let Err(error) = began {
             attachment.close(None);
             return Err(error);
         }
-        attachment.join(self.cutter.clone())?;
+        // Only then: where there is no room for it, this channel is told so, not cut.
         self.server.attach(Arc::clone(&attachment))?;
+        attachment.join(self.cutter.clone())?;
         self.controlled = Some(attachment);
         let ends = ends.iter().map(EndInfo::new).collect();
         let channels = self.server.config.channels_max;
@@ -530,9 +571,16 @@ impl<'a> Answerer<'a> {
         if attachment.peer != self.peer {
             return Err(gone());
         }
+        self.leave();
         attachment.join(self.cutter.clone())?;
         self.carried = Some(attachment);
         plain(Reply::Done)
+    }
+
+    fn leave(&mut self) {
+        if let Some(attachment) = self.carried.take() {
+            attachment.leave(&self.cutter);
+        }
     }
 
     fn steer(&self, session: &[u8; 16], kind: Steering) -> Answer {
@@ -565,6 +613,7 @@ impl<'a> Answerer<'a> {
 impl Drop for Answerer<'_> {
     /// Without its control channel a session is over here; it can be begun again.
     fn drop(&mut self) {
+        self.leave();
         if let Some(attachment) = self.controlled.take() {
             self.server.detach(None, |other| other.id == attachment.id);
         }

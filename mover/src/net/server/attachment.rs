@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use format::{
-    ArchiveFooter, ArchiveHeader, ChunkFooter, ChunkHeader, Component, Frame, FrameKind, RunFooter,
-    RunHeader, SessionFooter, SessionHeader,
+    ArchiveFooter, ArchiveHeader, ChunkFooter, ChunkHeader, ChunkId, Component, Frame, FrameKind,
+    RunFooter, RunHeader, SessionFooter, SessionHeader,
 };
 
 use super::connection::Busy;
@@ -15,7 +15,7 @@ use super::desk::{Desk, is_full};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::identity::Fingerprint;
 use crate::net::link::Cutter;
-use crate::store::StoreWriter;
+use crate::store::{Store, StoreWriter};
 
 /// Between two tries on a full disk.
 const FULL_INTERVAL: Duration = Duration::from_millis(500);
@@ -45,6 +45,7 @@ pub(super) struct Attachment {
     order: Mutex<Order>,
     changed: Condvar,
     links: Mutex<Vec<Cutter>>,
+    channels_max: u16,
     pub(super) is_paused: AtomicBool,
     pub(super) bytes: AtomicU64,
     pub(super) chunks: AtomicU64,
@@ -58,8 +59,8 @@ struct Order {
     run: Option<RunHeader>,
     /// The writer that knows this session.
     generation: u64,
-    /// Ordinals of this session's chunks with that writer that are not durable yet.
-    waiting: VecDeque<u64>,
+    /// This session's chunks that are not durable yet, by their ordinals with that writer.
+    waiting: VecDeque<(u64, ChunkId)>,
     durable: u64,
     is_closed: bool,
     is_finished: bool,
@@ -75,6 +76,16 @@ impl Order {
             self.next += 1;
         }
     }
+
+    /// Whether the store has all that was answered as written.
+    fn is_there(&self, store: &Store) -> Result<bool> {
+        for (_, chunk) in &self.waiting {
+            if store.chunk_place(chunk)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 pub(super) fn gone() -> Error {
@@ -87,7 +98,7 @@ impl Attachment {
         (peer, peer_name): (Fingerprint, String),
         (desk, store_name): (Arc<Desk>, String),
         begun: Begun,
-        full_patience: Duration,
+        (full_patience, channels_max): (Duration, u16),
     ) -> Attachment {
         let order = Order {
             expected: begun.expected.clone(),
@@ -110,6 +121,7 @@ impl Attachment {
             order: Mutex::new(order),
             changed: Condvar::new(),
             links: Mutex::default(),
+            channels_max,
             is_paused: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
             chunks: AtomicU64::new(0),
@@ -132,8 +144,22 @@ impl Attachment {
         if order.is_closed {
             return Err(gone());
         }
-        self.links.lock().expect("no holder panics").push(cutter);
+        let mut links = self.links.lock().expect("no holder panics");
+        // Besides the control channel; twice, since that one is lost is known here later than at
+        // its other end, which makes another one at once.
+        if links.len() > 2 * usize::from(self.channels_max.max(1)) {
+            let message = format!("the session has {} channels already", links.len());
+            return Err(Error::new(ErrorKind::Refused, message).way_out(
+                "use fewer --channels, or raise channels_max in the server's policy file",
+            ));
+        }
+        links.push(cutter);
         Ok(())
+    }
+
+    /// A channel that has ended.
+    pub(super) fn leave(&self, cutter: &Cutter) {
+        self.links.lock().expect("no holder panics").retain(|link| !link.is(cutter));
     }
 
     /// Whether an append is the one that all others wait for.
@@ -197,10 +223,8 @@ impl Attachment {
             && is_full(error)
         {
             // The peer gives up: so do all its channels, and it can come back.
-            order.is_closed = true;
+            self.abandon(&mut order);
             drop(order);
-            self.changed.notify_all();
-            self.desk.count(false);
             let message = format!("store {} has no room left", self.store_name);
             let way_out = "make room where the store is, then run the same command again";
             return Err(Error::new(ErrorKind::Full, message)
@@ -223,22 +247,42 @@ impl Attachment {
         order: &mut Order,
         work: impl FnOnce(&mut StoreWriter, &mut Order) -> Result<T>,
     ) -> Result<T> {
-        self.desk.write(|writer, generation| {
+        let mut is_lost = false;
+        let done = self.desk.write(|writer, generation| {
             if order.generation != generation {
+                // What another writer finds on the medium is durable and in the catalog. What a
+                // sync had failed for was taken back, though it was answered as written.
+                is_lost = !order.is_there(&writer.store())?;
+                if is_lost {
+                    return Err(gone());
+                }
                 self.introduce(writer, order)?;
                 order.generation = generation;
-                // Another writer has gone on from the medium: what was waiting is in the catalog.
                 order.durable += order.waiting.len() as u64;
                 order.waiting.clear();
             }
             let done = work(writer, order);
             let acknowledged = writer.acknowledged().chunks;
-            while order.waiting.front().is_some_and(|ordinal| *ordinal <= acknowledged) {
+            while order.waiting.front().is_some_and(|(ordinal, _)| *ordinal <= acknowledged) {
                 order.waiting.pop_front();
                 order.durable += 1;
             }
             done
-        })
+        });
+        if is_lost {
+            // Nothing may be appended behind the hole: the peer hears of it when it begins again.
+            self.abandon(order);
+        }
+        done
+    }
+
+    /// Ends it for its peer, who can begin it again: nothing is appended any more.
+    fn abandon(&self, order: &mut Order) {
+        if !order.is_closed {
+            order.is_closed = true;
+            self.desk.count(false);
+        }
+        self.changed.notify_all();
     }
 
     fn introduce(&self, writer: &mut StoreWriter, order: &Order) -> Result<()> {
@@ -414,7 +458,7 @@ impl<'a> Append<'a> {
         match self {
             Append::Chunk(header, payload, footer) => {
                 match writer.append_chunk(header, payload, footer) {
-                    Ok(ordinal) => order.waiting.push_back(ordinal),
+                    Ok(ordinal) => order.waiting.push_back((ordinal, header.chunk)),
                     // It had arrived, and only the answer was lost.
                     Err(error) if error.kind() == ErrorKind::Exists => order.durable += 1,
                     Err(error) => return Err(error),

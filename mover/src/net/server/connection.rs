@@ -8,7 +8,7 @@ use super::Server;
 use super::answer::{Answerer, failure};
 use crate::error::Result;
 use crate::net::link::{Link, silence_max};
-use crate::net::wire::{Reply, Request};
+use crate::net::wire::{self, Reply, Request};
 
 /// What a connection is at, for the pulse.
 #[derive(Default)]
@@ -96,6 +96,12 @@ pub(super) fn serve(server: &Arc<Server>, link: Link) -> Result<()> {
         let Some(link) = guard.as_mut() else { return Ok(()) };
         let Some(lengths) = link.next_lengths()? else { return Ok(()) };
         let request: Request = link.message(lengths)?;
+        // Before anything is held: whoever may do nothing costs nothing.
+        if let Err(error) = answerer.admit(&request, lengths.payload) {
+            link.skip_payload(lengths)?;
+            link.send(&failure(&error), &[])?;
+            continue;
+        }
         let number = match &request {
             Request::Append { number } => Some(*number),
             _ => None,
@@ -111,8 +117,12 @@ pub(super) fn serve(server: &Arc<Server>, link: Link) -> Result<()> {
         drop((payload, share));
         let mut guard = served.link.lock().expect("no holder panics");
         let Some(link) = guard.as_mut() else { return Ok(()) };
+        // An answer that is too long is said to be so: a connection that ends is tried again.
+        let answer = answer.and_then(|(reply, bytes)| {
+            wire::encode(&reply, bytes.len()).map(|message| (message, bytes))
+        });
         match answer {
-            Ok((reply, bytes)) => link.send(&reply, &[&bytes])?,
+            Ok((message, bytes)) => link.send_encoded(&message, &[&bytes])?,
             Err(error) => {
                 link.send(&failure(&error), &[])?;
                 continue;

@@ -82,7 +82,8 @@ impl Desk {
     }
 
     /// Commits where that is due, and gives the store back where nobody writes: with parity of all
-    /// that was written. What stands in the way of that is noted.
+    /// that was written. What stands in the way of that is noted. Where a commit fails, the next
+    /// writer begins with what is on the medium, from which what was not synced may be gone.
     pub(super) fn tend(&self, notes: &dyn Fn(&str)) -> Result<()> {
         let Some(mut state) = self.state.try_lock() else { return Ok(()) };
         let idle = state.idle_since.is_none_or(|since| since.elapsed() >= LINGER);
@@ -122,8 +123,10 @@ impl Desks {
     pub(super) fn tend(&self, notes: &dyn Fn(&str)) {
         let desks: Vec<Arc<Desk>> = self.0.lock().values().cloned().collect();
         for desk in desks {
-            // Whoever wrote hears of it at the next append.
-            let _ = desk.tend(notes);
+            // Whoever lost chunks by it hears of that at the next append, which looks for them.
+            if let Err(error) = desk.tend(notes) {
+                notes(&format!("store {}: {error}", desk.path.display()));
+            }
         }
     }
 }

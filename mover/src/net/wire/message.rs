@@ -93,6 +93,9 @@ pub enum Request {
     Lend { ticket: [u8; 16] },
     /// Which pools have chunks of these ranges: the first of each, and how many they are.
     PoolsOf { ranges: Vec<(ChunkKey, u64)> },
+    /// Volumes behind the first `after`, as many as fit into an answer; none where there are no
+    /// more.
+    VolumesBehind { after: u64 },
 }
 
 /// What an agent is asked to do with one of its sources.

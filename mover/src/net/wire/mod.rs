@@ -108,10 +108,16 @@ impl Lengths {
 
 /// A message's envelope, but for the payload: lengths and message.
 pub fn encode(message: &impl serde::Serialize, payload_length: usize) -> Result<Vec<u8>> {
-    let too_long = || Error::new(ErrorKind::Refused, "a message passes the limits of the protocol");
-    let bytes = vec![0; LENGTHS_LENGTH];
-    let mut bytes = postcard::to_extend(message, bytes).expect("a message is plain data");
-    let length = u32::try_from(bytes.len() - LENGTHS_LENGTH).map_err(|_| too_long())?;
+    let mut bytes = behind(message, vec![0; LENGTHS_LENGTH]);
+    let message_length = bytes.len() - LENGTHS_LENGTH;
+    let too_long = || {
+        let text = format!(
+            "a message of {message_length} and {payload_length} bytes passes the limits of the \
+             protocol, {MESSAGE_LENGTH_MAX} and {PAYLOAD_LENGTH_MAX}"
+        );
+        Error::new(ErrorKind::Refused, text)
+    };
+    let length = u32::try_from(message_length).map_err(|_| too_long())?;
     let payload = u32::try_from(payload_length).map_err(|_| too_long())?;
     if length > MESSAGE_LENGTH_MAX || payload > PAYLOAD_LENGTH_MAX {
         return Err(too_long());
@@ -119,6 +125,39 @@ pub fn encode(message: &impl serde::Serialize, payload_length: usize) -> Result<
     bytes[..4].copy_from_slice(&length.to_le_bytes());
     bytes[4..8].copy_from_slice(&payload.to_le_bytes());
     Ok(bytes)
+}
+
+fn behind(message: &impl serde::Serialize, bytes: Vec<u8>) -> Vec<u8> {
+    postcard::to_extend(message, bytes).expect("a message is plain data")
+}
+
+/// What a message has room for, record by record.
+pub(in crate::net) struct Page {
+    length: usize,
+    is_empty: bool,
+}
+
+impl Page {
+    /// A message without records.
+    pub(in crate::net) fn new() -> Page {
+        // What stands around them: the message's number, their count, whether there are more.
+        const AROUND: usize = 32;
+        Page { length: AROUND, is_empty: true }
+    }
+
+    /// Whether one more fits. The first always does: a page without any would never end.
+    pub(in crate::net) fn takes(&mut self, record: &impl serde::Serialize) -> bool {
+        self.length += behind(record, Vec::new()).len();
+        let takes = self.is_empty || self.length <= MESSAGE_LENGTH_MAX as usize;
+        self.is_empty = false;
+        takes
+    }
+}
+
+/// As many of the records, from the first on, as fit into one message.
+pub(in crate::net) fn page<T: serde::Serialize>(records: impl Iterator<Item = T>) -> Vec<T> {
+    let mut page = Page::new();
+    records.take_while(|record| page.takes(record)).collect()
 }
 
 /// A message from its bytes, all of them.

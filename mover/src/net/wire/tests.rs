@@ -41,6 +41,22 @@ fn a_list_that_claims_to_be_longer_than_its_bytes_costs_nothing() {
     assert!(decode::<Request>(&bytes[LENGTHS_LENGTH..]).is_err());
 }
 
+#[test]
+fn a_page_is_as_long_as_a_message_may_be() {
+    let ends = |count: u64| (0..count).map(|next| vec![next; 100]);
+    let all = page(ends(10));
+    assert_eq!(all.len(), 10);
+    let many = page(ends(100_000));
+    assert!((1000..100_000).contains(&many.len()), "{}", many.len());
+    let length = encode(&(7u8, &many, true), 0).unwrap().len();
+    assert!(length > MESSAGE_LENGTH_MAX as usize / 2, "{length}");
+    // One that is too long alone is told where it is encoded.
+    let long = page([vec![1u8; 2 << 20], vec![2]].into_iter());
+    assert_eq!(long.len(), 1);
+    let error = encode(&long, 0).unwrap_err().to_string();
+    assert!(error.contains("passes the limits"), "{error}");
+}
+
 /// The number of a variant, which is its first byte.
 fn number(message: &impl serde::Serialize) -> u8 {
     encode(message, 0).unwrap()[LENGTHS_LENGTH]
@@ -65,6 +81,7 @@ fn the_document_has_the_numbers_and_the_bytes_that_are_sent() {
         Request::Run { ticket: [0; 16], source: String::new(), job },
         Request::Lend { ticket: [0; 16] },
         Request::PoolsOf { ranges: Vec::new() },
+        Request::VolumesBehind { after: 0 },
     ];
     for request in &requests {
         let text = format!("{request:?}");
