@@ -44,6 +44,16 @@ struct Outstanding {
     chunk: Option<ChunkKey>,
     /// How many chunks were given before it.
     chunks_before: u64,
+    /// The frame of the run that was open before it.
+    run_before: Option<Arc<Vec<u8>>>,
+}
+
+/// What an append makes of the run that is open.
+#[derive(Clone, Copy)]
+enum RunChange {
+    None,
+    Opens,
+    Closes,
 }
 
 /// What all channels share.
@@ -59,8 +69,8 @@ struct State {
     components: Vec<(Component, Vec<u8>)>,
     /// Frames of the session's and the archive's header.
     headers: Vec<u8>,
-    /// The frame of the run that is open.
-    run: Option<Vec<u8>>,
+    /// The frame of the run that is open behind all that was given.
+    run: Option<Arc<Vec<u8>>>,
     proof: Option<ArchiveProof>,
     control: Option<Link>,
     /// Counts how often the session was begun on the server.
@@ -94,21 +104,16 @@ impl RemoteWriter {
         RemoteWriter { shared: Arc::new(shared), queue: None, channels: Vec::new() }
     }
 
-    fn append(&mut self, frames: Vec<u8>, chunk: Option<ChunkKey>) -> Result<u64> {
+    fn append(&mut self, frames: Vec<u8>, chunk: Option<ChunkKey>, run: RunChange) -> Result<u64> {
+        let frames = Arc::new(frames);
         let number = {
             let mut state = self.shared.lock();
             state.healthy()?;
-            let number = state.next;
-            state.next += 1;
-            let chunks_before = state.chunks;
-            state.chunks += u64::from(chunk.is_some());
-            state.appended_bytes += frames.len() as u64;
-            state.outstanding.insert(number, Outstanding { chunk, chunks_before });
-            number
+            state.give(&frames, chunk, run)
         };
         let queue = self.queue.as_ref().expect("an archive was begun");
         // A rendezvous: it waits until a channel is free, so that no more is held than is credited.
-        let append = Append { number, frames: Arc::new(frames) };
+        let append = Append { number, frames };
         if queue.send(append).is_err() {
             self.shared.lock().healthy()?;
         }
@@ -182,6 +187,31 @@ impl State {
                     None => error,
                 })
             }
+        }
+    }
+
+    /// Numbers an append, which is outstanding from here on.
+    fn give(&mut self, frames: &Arc<Vec<u8>>, chunk: Option<ChunkKey>, run: RunChange) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        let (chunks_before, run_before) = (self.chunks, self.run.clone());
+        self.chunks += u64::from(chunk.is_some());
+        self.appended_bytes += frames.len() as u64;
+        self.outstanding.insert(number, Outstanding { chunk, chunks_before, run_before });
+        match run {
+            RunChange::None => {}
+            RunChange::Opens => self.run = Some(Arc::clone(frames)),
+            RunChange::Closes => self.run = None,
+        }
+        number
+    }
+
+    /// The frame of the run that is open where the server goes on: before the first append that is
+    /// sent again, which may be one of an older run than the one that is open here.
+    fn run_there(&self) -> Option<&Arc<Vec<u8>>> {
+        match self.outstanding.values().next() {
+            Some(first) => first.run_before.as_ref(),
+            None => self.run.as_ref(),
         }
     }
 
@@ -272,7 +302,7 @@ impl Shared {
         let outstanding = state.outstanding.iter().map(|(number, append)| (*number, append.chunk));
         let outstanding: Vec<_> = outstanding.collect();
         let request = Request::Begin { proof: proof.0, outstanding, next: state.next };
-        let run: &[u8] = state.run.as_deref().unwrap_or_default();
+        let run: &[u8] = state.run_there().map_or(&[], |frame| frame);
         let (reply, _) = exchange(&mut link, &request, &[&state.headers, run], &config.notes)?;
         let Reply::Begun { attachment, there, ends, channels, .. } = reply else {
             return Err(unexpected(&link, &reply));
@@ -501,24 +531,21 @@ impl WriteStore for RemoteWriter {
         let mut frames = Vec::with_capacity(length);
         put_frame(FrameKind::ChunkHeader, &body, payload, &mut frames)?;
         put_frame(FrameKind::ChunkFooter, &footer_body, &tables, &mut frames)?;
-        self.append(frames, Some(chunk_key(&header.chunk)))
+        self.append(frames, Some(chunk_key(&header.chunk)), RunChange::None)
     }
 
     fn append_run_header(&mut self, header: &RunHeader) -> Result<()> {
         let (mut body, mut frame) = (Vec::new(), Vec::new());
         header.encode(&mut body);
         put_frame(FrameKind::RunHeader, &body, &[], &mut frame)?;
-        self.shared.lock().run = Some(frame.clone());
-        self.append(frame, None).map(drop)
+        self.append(frame, None, RunChange::Opens).map(drop)
     }
 
     fn append_run_footer(&mut self, footer: &RunFooter) -> Result<()> {
         let (mut body, mut frame) = (Vec::new(), Vec::new());
         footer.encode(&mut body);
         put_frame(FrameKind::RunFooter, &body, &[], &mut frame)?;
-        self.append(frame, None)?;
-        self.shared.lock().run = None;
-        Ok(())
+        self.append(frame, None, RunChange::Closes).map(drop)
     }
 
     fn end_archive(&mut self, footer: &ArchiveFooter) -> Result<()> {
@@ -591,6 +618,29 @@ pub const RETRY_FOR: Duration = Duration::from_secs(300);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_that_is_begun_again_opens_the_run_of_what_is_sent_first() {
+        let mut state = State::default();
+        let frames = |byte: u8| Arc::new(vec![byte]);
+        let chunk = Some(([0; 16], 0, 0));
+        let run = |state: &State| state.run_there().map(|frame| frame[0]);
+        let give =
+            |state: &mut State, byte, chunk, change| state.give(&frames(byte), chunk, change);
+        give(&mut state, 1, None, RunChange::Opens);
+        // The run's own header is sent again.
+        assert_eq!(run(&state), None);
+        let of_first = give(&mut state, 11, chunk, RunChange::None);
+        give(&mut state, 12, None, RunChange::Closes);
+        give(&mut state, 2, None, RunChange::Opens);
+        let last = give(&mut state, 21, chunk, RunChange::None);
+        for (answered, open) in [(0, Some(1)), (of_first, Some(1)), (2, None), (3, Some(2))] {
+            state.answered(answered, None);
+            assert_eq!(run(&state), open, "after {answered}");
+        }
+        state.answered(last, None);
+        assert_eq!(run(&state), Some(2));
+    }
 
     #[test]
     fn a_frame_that_no_reader_would_take_is_refused() {

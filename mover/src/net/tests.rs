@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use format::{
     ArchiveFooter, ArchiveHeader, ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId,
     ChunkKind, Component, ComponentEntry, Context, ContextPlace, Digest, Frame, FrameKind, Framing,
-    KeyGroup, Role, SessionFooter, SessionHeader, SessionId, SessionStatus, StoreId, StreamNumber,
-    Timestamp, Withheld,
+    KeyGroup, Role, RunFooter, RunHeader, SessionFooter, SessionHeader, SessionId, SessionStatus,
+    StoreId, StreamNumber, Timestamp, Withheld,
 };
 
 use super::identity::{Fingerprint, Identity};
@@ -214,6 +214,10 @@ fn begin(
 }
 
 fn chunk(session: SessionId, archive: ArchiveId, number: u64) -> Vec<u8> {
+    chunk_in(session, archive, number, ContextPlace::Here(Context::default()))
+}
+
+fn chunk_in(session: SessionId, archive: ArchiveId, number: u64, context: ContextPlace) -> Vec<u8> {
     let chunk = ChunkId { archive, stream: StreamNumber(0), number };
     let header = ChunkHeader {
         chunk,
@@ -221,7 +225,7 @@ fn chunk(session: SessionId, archive: ArchiveId, number: u64) -> Vec<u8> {
         kind: ChunkKind::Data,
         plain_length: 5,
         stages: Vec::new(),
-        context: ContextPlace::Here(Context::default()),
+        context,
     };
     let footer = ChunkFooter { chunk, context: None, blocks: Vec::new(), needs: Vec::new() };
     let (mut frames, mut lists) = (Vec::new(), Vec::new());
@@ -376,6 +380,61 @@ fn appends_that_come_in_any_order_are_put_in_order() {
     };
     let offsets: Vec<u64> = places.iter().map(|place| place.unwrap().place().offset).collect();
     assert!(offsets.is_sorted(), "{offsets:?}");
+}
+
+#[test]
+fn a_session_that_was_cut_between_two_runs_goes_on_in_the_older_one() {
+    let rig = Rig::new();
+    let session = rig.session(1);
+    let proof = ArchiveProof([1; 32]);
+    let mine = ArchiveHeader { framing: Framing::Run, ..archive(&session, proof.archive()) };
+    let id = |number| ChunkId { archive: mine.archive, stream: StreamNumber(0), number };
+    let run = |first| RunHeader {
+        first: id(first),
+        session: session.session,
+        context: Context::default(),
+    };
+    let opening = |first| {
+        let mut frame = Vec::new();
+        put(FrameKind::RunHeader, body(|out| run(first).encode(out)), &[], &mut frame);
+        frame
+    };
+    let mut closing = Vec::new();
+    let footer = RunFooter { header: run(0), chunks: Vec::new() };
+    put(FrameKind::RunFooter, body(|out| footer.encode(out)), &[], &mut closing);
+    let of_run =
+        |number, first| chunk_in(session.session, mine.archive, number, ContextPlace::Run(first));
+    {
+        let mut control = rig.link("one");
+        let attachment = begin(&mut control, proof.0, &session, &mine).unwrap();
+        let mut data = attach(&rig, "one", attachment);
+        ask(&mut data, Request::Append { number: 0 }, &opening(0)).unwrap();
+        ask(&mut data, Request::Append { number: 1 }, &of_run(0, 0)).unwrap();
+    }
+    let mut control = rig.link("one");
+    let mut frames = Vec::new();
+    put(FrameKind::SessionHeader, body(|out| session.encode(out)), &[], &mut frames);
+    put(FrameKind::ArchiveHeader, body(|out| mine.encode(out)), &[], &mut frames);
+    frames.extend(opening(0));
+    let key = |number| Some(chunk_key(&id(number)));
+    let outstanding = vec![(2, key(1)), (3, None), (4, None), (5, key(2))];
+    let request = Request::Begin { proof: proof.0, outstanding, next: 6 };
+    let Reply::Begun { attachment, there, .. } = ask(&mut control, request, &frames).unwrap()
+    else {
+        panic!("not begun");
+    };
+    assert!(there.is_empty(), "{there:?}");
+    let mut data = attach(&rig, "one", attachment);
+    for (number, frames) in (2..).zip([of_run(1, 0), closing, opening(2), of_run(2, 2)]) {
+        ask(&mut data, Request::Append { number }, &frames).unwrap();
+    }
+    ask(&mut control, Request::Settle, &[]).unwrap();
+    let chunks = (0..3).map(|number| chunk_key(&id(number))).collect();
+    let Reply::Places { places } = ask(&mut control, Request::ChunkPlaces { chunks }, &[]).unwrap()
+    else {
+        panic!("no places");
+    };
+    assert!(places.iter().all(Option::is_some), "{places:?}");
 }
 
 #[test]
