@@ -115,7 +115,11 @@ impl Rules {
 }
 
 fn add(builder: &mut GitignoreBuilder, glob: &str) -> Result<()> {
-    let wrong = |error| Error::new(ErrorKind::Usage, format!("glob {glob}")).because(error);
+    let wrong = |error| {
+        Error::new(ErrorKind::Usage, format!("glob {glob}"))
+            .because(error)
+            .way_out("write it as in a gitignore file, such as *.tmp or /build/")
+    };
     builder.add_line(None, glob).map(|_| ()).map_err(wrong)
 }
 
