@@ -47,9 +47,8 @@ impl Rules {
         for file in &config.exclude_from {
             let text = fs::read(file).map_err(|error| Error::io("reading", file, error))?;
             for line in lines(&text) {
-                add(&mut builder, line?).map_err(|error| {
-                    Error::new(ErrorKind::Usage, file.display().to_string()).because(error)
-                })?;
+                add(&mut builder, line?)
+                    .map_err(|error| error.during(file.display().to_string()))?;
             }
         }
         let whole = builder
