@@ -199,13 +199,15 @@ fn options_that_make_no_sense_are_named() {
         let typo = archive(args![option, format!("{name}={{\"levl\":9}}")]);
         machine.fails(2, &["levl", &hint], typo);
     }
+    machine.fails(2, &["glob"], archive(args!["--exclude", "[z-a]"]));
     // None of these has begun anything that could be gone on with.
+    let unfinished = machine.json(args!["list", store]).lines_of("archive");
+    assert_eq!(unfinished.len(), 1, "{unfinished:?}");
     let done = machine.ok(args!["resume", "--list"]);
     assert!(!done.stdout.contains("source"), "{done:?}");
     let done = machine.ok(archive(args![]));
     assert!(!done.stderr.contains("interrupted"), "{done:?}");
     machine.fails(2, &["key"], archive(args!["--stage", "chacha20poly1305"]));
-    machine.fails(2, &["glob"], archive(args!["--exclude", "[z-a]"]));
     let globs = machine.path("no-globs");
     machine.fails(2, &["no-globs"], archive(args!["--exclude-from", globs]));
     // These never get past the parsing of arguments, which has words of its own.

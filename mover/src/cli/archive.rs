@@ -28,7 +28,7 @@ use crate::session::{
     self, ArchiveConfig, ArchiveReport, FilterConfig, Job, MappedRoutes, OnFailure, OnSnoopFailure,
     OneWay, Progress, RouteConfig, Router, Source, StageSpec, Watch, WriteAccess,
 };
-use crate::source::raise_open_file_limit;
+use crate::source::{Walker, raise_open_file_limit};
 use crate::store::{ReadStore, StoreConfig, remember_home, remember_pools};
 use crate::units::{counted, show};
 
@@ -51,7 +51,7 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
     {
         remember_pools(&folder, policy.pools())?;
     }
-    check_sources(&command.paths)?;
+    check_sources(&command)?;
     if let Some(from) = &command.from {
         let cancel = cancel_on_signals()?;
         let report = agent::archive(&command, from, global, &cancel, console)?;
@@ -134,12 +134,20 @@ fn take_from(policy: &Policy, command: &mut Archive) {
     }
 }
 
-/// A source that is not there is told before anything is opened or asked for.
-fn check_sources(paths: &[PathBuf]) -> Result<()> {
-    for path in paths {
+/// A source that is not there and a glob that is none are told before anything is opened or asked
+/// for, and leave nothing unfinished behind.
+fn check_sources(command: &Archive) -> Result<()> {
+    for path in &command.paths {
         std::fs::symlink_metadata(path).map_err(|cause| {
             Error::io("finding", path, cause).way_out("check the path; nothing was archived")
         })?;
+    }
+    if !command.paths.is_empty() {
+        let mut config = command.selection.source(&command.paths);
+        // What comes through a pipe can be read once.
+        let is_pipe = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|it| !it.is_file());
+        config.exclude_from.retain(|path| !is_pipe(path));
+        Walker::open(&config)?;
     }
     Ok(())
 }

@@ -79,10 +79,13 @@ impl JournalPlace<'_> {
             return Ok(None);
         };
         if reader.head.recipe != recipe {
-            observer.note(
-                "an earlier archive of this source was interrupted, and what was asked for has \
-                 changed since: a new one is begun, and the other stays unfinished",
-            );
+            // What never reached the store is no archive, and nothing stays of it.
+            if writer.unfinished(&reader.head.proof())?.is_some() {
+                observer.note(
+                    "an earlier archive of this source was interrupted, and what was asked for \
+                     has changed since: a new one is begun, and the other stays unfinished",
+                );
+            }
             return Ok(None);
         }
         let (proof, mut header) = (reader.head.proof(), reader.head.header()?);

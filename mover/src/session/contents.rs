@@ -129,6 +129,12 @@ impl<'a> Contents<'a> {
         held.map(|path| path.path.as_slice())
     }
 
+    /// Whether paths were asked for, and nothing but held entries matched any of them so far.
+    pub fn is_all_held(&self) -> bool {
+        let paths = &self.filter.paths;
+        !paths.is_empty() && paths.iter().all(|path| !path.matched || path.only_held)
+    }
+
     fn next_whole(&mut self) -> Result<Option<IndexEntry>> {
         loop {
             if let Some(error) = self.faults.pop_front() {

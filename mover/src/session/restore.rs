@@ -313,7 +313,7 @@ impl Restorer<'_> {
             self.fault(path, &error.way_out(HELD_WAY_OUT));
         }
         let count = self.report.held;
-        if count == 0 || (!asked.is_empty() && self.report.entries == 0) {
+        if count == 0 || self.lookahead.contents.is_all_held() {
             return;
         }
         let named: Vec<String> = self.held.iter().map(|path| shown(path)).collect();

@@ -47,9 +47,8 @@ impl Rules {
         for file in &config.exclude_from {
             let text = fs::read(file).map_err(|error| Error::io("reading", file, error))?;
             for line in lines(&text) {
-                add(&mut builder, line?).map_err(|error| {
-                    Error::new(ErrorKind::Usage, file.display().to_string()).because(error)
-                })?;
+                add(&mut builder, line?)
+                    .map_err(|error| error.during(file.display().to_string()))?;
             }
         }
         let whole = builder
@@ -115,7 +114,11 @@ impl Rules {
 }
 
 fn add(builder: &mut GitignoreBuilder, glob: &str) -> Result<()> {
-    let wrong = |error| Error::new(ErrorKind::Usage, format!("glob {glob}")).because(error);
+    let wrong = |error| {
+        Error::new(ErrorKind::Usage, format!("glob {glob}"))
+            .because(error)
+            .way_out("write it as in a gitignore file, such as *.tmp or /build/")
+    };
     builder.add_line(None, glob).map(|_| ()).map_err(wrong)
 }
 
