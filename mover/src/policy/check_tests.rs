@@ -49,7 +49,7 @@ fn what_cannot_be_read_is_told_with_its_place() {
         ("[pools.a]\nkind = \"disk\"", 2, 1, "a pool of disk without path"),
         ("[pools.a]\nkind = \"disk\"\npath = \"x\"\nfolder = \"y\"", 5, 1, "no key folder"),
         ("[retention.default]\nlast = -1", 3, 8, "last cannot be -1"),
-        ("[serve]\nfull-patience = \"5s\"", 3, 1, "no key full-patience"),
+        ("[serve]\nfull-pacience = \"5s\"", 3, 1, "no key full-pacience"),
     ];
     for (text, line, column, message) in cases {
         one(true, text, line, column, message);
