@@ -163,13 +163,16 @@ fn an_archive_to_tapes_is_stopped_at_every_step_and_gone_on_with() {
 
 #[test]
 fn an_archive_to_discs_is_stopped_at_every_step_and_gone_on_with() {
-    let discs: Vec<String> = (1..=60).map(|number| format!("\"D{number:02}\"")).collect();
+    let discs: Vec<String> = (1..=160).map(|number| format!("\"D{number:03}\"")).collect();
     let pool = format!(
         "[pools.pool]\nkind = \"optical\"\nfolder = \"discs\"\ndiscs = [{}]\n\
          capacity = \"6M\"\nsession-size = \"2M\"\n",
         discs.join(", ")
     );
-    Scene::new(&pool).stop_archives(&OF_DISC);
+    let mut scene = Scene::new(&pool);
+    // Each archive comes to the end of a disc.
+    scene.length = 2_000_000;
+    scene.stop_archives(&OF_DISC);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Writes an archive's index while its entries come by, and reads it page by page.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use format::{
@@ -48,7 +47,7 @@ impl IndexWriter {
     pub fn push(&mut self, entry: &IndexEntry, sink: &mut impl ChunkSink) -> Result<()> {
         self.entry_count += 1;
         self.content_length += entry.extents.iter().map(Extent::length).sum::<u64>();
-        split_records(entry).try_for_each(|record| self.push_record(&record, sink))
+        each_record(entry, |record| self.push_record(record, sink))
     }
 
     fn push_record(&mut self, record: &IndexEntry, sink: &mut impl ChunkSink) -> Result<()> {
@@ -158,13 +157,18 @@ impl IndexReader {
     }
 }
 
-/// The records of an entry: several of the same number where it has very many extents.
-pub fn split_records(entry: &IndexEntry) -> impl Iterator<Item = Cow<'_, IndexEntry>> {
+/// Gives `take` the records of an entry: several of the same number where it has very many extents.
+pub fn each_record(
+    entry: &IndexEntry,
+    mut take: impl FnMut(&IndexEntry) -> Result<()>,
+) -> Result<()> {
     let most = format::limits::EXTENT_COUNT_MAX;
-    let is_whole = entry.extents.len() <= most;
-    let parts = if is_whole { &[] } else { &entry.extents[..] };
-    let part = |extents: &[Extent]| {
-        Cow::Owned(IndexEntry {
+    if entry.extents.len() <= most {
+        return take(entry);
+    }
+    entry.extents.chunks(most).try_for_each(|extents| {
+        // By its fields: a clone would have all extents each time.
+        take(&IndexEntry {
             number: entry.number,
             entry: entry.entry.clone(),
             extents: extents.to_vec(),
@@ -173,8 +177,7 @@ pub fn split_records(entry: &IndexEntry) -> impl Iterator<Item = Cow<'_, IndexEn
             findings: entry.findings.clone(),
             options: entry.options.clone(),
         })
-    };
-    is_whole.then_some(Cow::Borrowed(entry)).into_iter().chain(parts.chunks(most).map(part))
+    })
 }
 
 /// Joins following records of the same entry.

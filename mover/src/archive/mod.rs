@@ -13,7 +13,7 @@ mod reader;
 mod stream;
 
 pub use chain::{Chain, ChainStage, DecodeVerify, EncodedChunk, NONCE_LENGTH, PlainChunk};
-pub use index::{IndexReader, IndexWriter, join_records, split_records};
+pub use index::{IndexReader, IndexWriter, each_record, join_records};
 pub use needs::Needs;
 pub use packer::{
     BlockPlace, ChunkSink, DEDUPE_LENGTH_MIN, Ended, KnownBlocks, PackRoute, Packer, Position,

@@ -15,7 +15,7 @@ use format::{
 use super::access::WriteAccess;
 use super::feed::{Comparison, Previous};
 use super::progress::Observer;
-use crate::archive::{ChunkProvider, IndexReader, join_records, split_records};
+use crate::archive::{ChunkProvider, IndexReader, each_record, join_records};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{RecordKey, StateFolder};
 use crate::store::ReadStore;
@@ -330,13 +330,13 @@ impl RecordWriter {
 impl RecordWriter {
     /// Adds an entry.
     pub(super) fn push(&mut self, entry: &IndexEntry) -> Result<()> {
-        for record in split_records(entry) {
-            self.page.push(&record);
-            if self.page.encoded_length() >= RECORD_PAGE_LENGTH {
-                self.write_page()?;
+        each_record(entry, |record| {
+            self.page.push(record);
+            match self.page.encoded_length() >= RECORD_PAGE_LENGTH {
+                true => self.write_page(),
+                false => Ok(()),
             }
-        }
-        Ok(())
+        })
     }
 }
 

@@ -88,7 +88,7 @@ impl JournalWriter {
 
     /// An entry is complete.
     pub(in crate::session) fn push(&mut self, entry: &IndexEntry) -> Result<()> {
-        self.group.push(entry);
+        self.group.push(entry)?;
         match self.group.length() >= GROUP_LENGTH {
             true => self.write_group(None, false),
             false => Ok(()),

@@ -3,7 +3,7 @@
 use format::{ArchiveHeader, ChunkId, Extent, IndexEntry, IndexPageWriter, Run, Verdict, Withheld};
 use serde::{Deserialize, Serialize};
 
-use crate::archive::{Position, join_records, split_records};
+use crate::archive::{Position, each_record, join_records};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::ArchiveProof;
 
@@ -114,8 +114,11 @@ pub(super) struct GroupWriter {
 }
 
 impl GroupWriter {
-    pub(super) fn push(&mut self, entry: &IndexEntry) {
-        split_records(entry).for_each(|record| self.entries.push(&record));
+    pub(super) fn push(&mut self, entry: &IndexEntry) -> Result<()> {
+        each_record(entry, |record| {
+            self.entries.push(record);
+            Ok(())
+        })
     }
 
     pub(super) fn withhold(&mut self, runs: &[Run]) {
