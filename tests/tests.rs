@@ -65,6 +65,8 @@ mod listing;
 mod memory;
 // What docs/promises.md names exists; the glossary is sorted.
 mod promises;
+// The tree is as its documents say: who knows whom, and how long a file may be.
+mod tidy;
 // What the binary is made of.
 mod supply_chain;
 // The command line itself: help, completions, JSON, dry runs.

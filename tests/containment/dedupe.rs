@@ -1,3 +1,5 @@
+//! Dedupes that cut wrongly: what the host takes, and what it calls a lie.
+
 use mover::Error;
 use mover::pipeline::{Cut, Cutter};
 

@@ -1,3 +1,5 @@
+//! Filters that lie about what they give back, or take too much.
+
 use mover::Error;
 use mover::plugin::Direction;
 

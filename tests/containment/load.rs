@@ -1,3 +1,5 @@
+//! Components that do not get as far as being loaded.
+
 use mover::plugin::{Engine, Trust};
 use mover::{Error, ErrorKind};
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Snoops that lie, trap, or want more than they may have.
+
 use mover::Error;
 use mover::pipeline::{Inspector, Verdict};
 

@@ -1,3 +1,5 @@
+//! Transforms that lie, trap, or give too much.
+
 use mover::pipeline::Transform;
 use mover::{Error, ErrorKind};
 

@@ -1,3 +1,5 @@
+//! What a derived schema says of a configuration, and what is read by it.
+
 use super::*;
 use crate::manifest::Manifest;
 use serde::Deserialize;
