@@ -264,6 +264,53 @@ fn a_full_server_is_waited_for_and_then_given_up_and_gone_on_with() {
     server.stop();
 }
 
+/// The session that waits for its disk used to hold what every other connection needs to have its
+/// payload let in, and none of them was told that it is waited for.
+#[test]
+fn a_store_that_waits_for_room_keeps_no_other_waiting_where_memory_is_short() {
+    use std::io::{BufRead, BufReader};
+    let silence = ("MOVER_NET_TIMEOUT_SECONDS", "5");
+    let machine = Machine::without_keys();
+    let small = machine.make_folder("small");
+    let disk = SmallDisk::mount(&small, "24m");
+    let machine = machine.prefix(disk.prefix());
+    let client = Machine::without_keys().variable(silence.0, silence.1);
+    let (other, peer) = (machine.path("other"), fingerprint(&client));
+    let mut server = Server::on(machine)
+        .store_at(small.join("store"))
+        .serve("memory = \"2M\"\nfull-patience = \"120s\"\n")
+        .policy(&format!("[stores.other]\npath = {other:?}\n"))
+        .policy(&format!("[[stores.other.allow]]\npeer = \"{peer}\"\nrights = [{ALL}]\n"));
+    server.allow(&client, ALL);
+    server.start_with(&[silence]);
+    server.trusted_by(&client, server.address);
+    let url = server.url(server.address);
+    let other = url.replace("main", "other");
+    let source = client.path("source");
+    tree::random_file(&source.join("noise"), 17, 40 << 20);
+    for store in [&url, &other] {
+        client.ok(args!["init", store, "--no-encryption"]);
+    }
+    // Lost connections are not made anew: none is lost.
+    let archive = |store: &str| {
+        let options = args!["--retry-for", "0s", "archive", "--chunk-size", "1M"];
+        [options, args![source, "--to", store, "--name", "a"]].concat()
+    };
+    let mut waiting = client.spawn(archive(&url));
+    let mut said = BufReader::new(waiting.stderr.take().expect("a pipe")).lines();
+    let is_full = said.any(|line| line.expect("text").contains("waiting for room"));
+    assert!(is_full, "it is not waited for room: {}", server.log());
+    client.ok(archive(&other));
+    // Longer than silence may last, for all channels of the session that waits.
+    std::thread::sleep(Duration::from_secs(7));
+    assert!(waiting.try_wait().expect("a child").is_none(), "it waits no more: {}", server.log());
+    disk.resize("100m");
+    let done = wait(waiting);
+    assert_eq!(done.code, 0, "{done:?}: {:?}", said.collect::<Vec<_>>());
+    client.ok(args!["verify", url, "--read"]);
+    client.ok(args!["verify", other, "--read"]);
+}
+
 #[test]
 fn a_server_that_dies_for_good_is_given_up_in_time() {
     let (mut server, client, _) = pair();

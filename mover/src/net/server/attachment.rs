@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use format::{
@@ -162,10 +162,15 @@ impl Attachment {
         self.links.lock().expect("no holder panics").retain(|link| !link.is(cutter));
     }
 
-    /// Whether an append is the one that all others wait for.
+    /// Whether an append is the one that all others wait for; does not wait itself.
     pub(super) fn is_next(&self, number: u64) -> bool {
-        let order = self.order.lock().expect("no holder panics");
-        order.is_closed || order.first() == number
+        match self.order.try_lock() {
+            Ok(order) => order.is_closed || order.first() == number,
+            // What comes before is being appended, which a full disk makes long.
+            Err(TryLockError::WouldBlock) => false,
+            // It shows when it is appended.
+            Err(TryLockError::Poisoned(_)) => true,
+        }
     }
 
     /// Ends it: what was appended is made durable, who waits is sent away; but for the connection
