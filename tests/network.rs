@@ -374,6 +374,39 @@ fn a_restore_from_a_server_that_dies_for_good_ends_and_goes_on_later() {
     }
 }
 
+/// They used to wait as long for each chunk, to tell each as damaged, and all that was left as in
+/// the source alone.
+#[test]
+fn what_reads_from_a_server_that_goes_away_for_good_ends_and_says_so() {
+    let (server, client, url) = pair();
+    let source = client.path("source");
+    tree::random_file(&source.join("noise"), 19, 16 << 20);
+    client.ok(args!["archive", source, "--to", url, "--name", "a", "--chunk-size", "64K"]);
+    let commands = |url: &str| {
+        vec![
+            args!["verify", url],
+            args!["verify", url, "a"],
+            args!["verify", url, "--read"],
+            args!["catalog", "compare", url, "a", source, "--read"],
+        ]
+    };
+    let through = |proxy: &Proxy| {
+        server.trusted_by(&client, proxy.address());
+        server.url(proxy.address())
+    };
+    for number in 0..commands(&url).len() {
+        let whole = Proxy::to(server.address);
+        client.ok(commands(&through(&whole)).remove(number));
+        let half = Proxy::that_ends(server.address, whole.down() / 2);
+        let command = [args!["--retry-for", "2s"], commands(&through(&half)).remove(number)];
+        let done = client.fails(2, &["given up after 2 seconds"], command.concat());
+        done.assert_says(&["run the same command again"]);
+        assert!(!done.stderr.contains("fault: "), "what was not read is not damaged: {done:?}");
+        assert!(!done.stdout.contains("only in the source"), "{done:?}");
+        assert!(done.seconds < 20.0, "{done:?}");
+    }
+}
+
 #[test]
 fn a_slow_session_is_not_taken_for_a_dead_one() {
     // Silence is 3 seconds here, on both sides, and the session takes 10.
