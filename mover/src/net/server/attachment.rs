@@ -458,26 +458,32 @@ impl<'a> Append<'a> {
     }
 
     /// Appends, and hands what is appended to the operating system: from here on only a power
-    /// loss can take it.
+    /// loss can take it. Only then it counts: what failed before is tried again, and not missed.
     fn write(&self, writer: &mut StoreWriter, order: &mut Order) -> Result<()> {
         match self {
             Append::Chunk(header, payload, footer) => {
-                match writer.append_chunk(header, payload, footer) {
-                    Ok(ordinal) => order.waiting.push_back((ordinal, header.chunk)),
+                let ordinal = match writer.append_chunk(header, payload, footer) {
                     // It had arrived, and only the answer was lost.
-                    Err(error) if error.kind() == ErrorKind::Exists => order.durable += 1,
-                    Err(error) => return Err(error),
+                    Err(error) if error.kind() == ErrorKind::Exists => None,
+                    appended => Some(appended?),
+                };
+                writer.write_out()?;
+                match ordinal {
+                    Some(ordinal) => order.waiting.push_back((ordinal, header.chunk)),
+                    None => order.durable += 1,
                 }
             }
             Append::RunHeader(header) => {
                 writer.append_run_header(header)?;
+                writer.write_out()?;
                 order.run = Some(header.clone());
             }
             Append::RunFooter(footer) => {
                 writer.append_run_footer(footer)?;
+                writer.write_out()?;
                 order.run = None;
             }
         }
-        writer.write_out()
+        Ok(())
     }
 }
