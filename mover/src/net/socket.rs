@@ -17,12 +17,19 @@ pub(super) struct Socket {
     wait: Duration,
     /// Bytes that have arrived and were not read, when it was looked for them last.
     unread: u64,
+    is_patient: bool,
 }
 
 impl Socket {
     /// A socket whose timeout for reading is `silence`.
     pub(super) fn new(stream: Arc<TcpStream>, silence: Duration) -> Socket {
-        Socket { stream, silence, deadline: None, wait: silence, unread: 0 }
+        Socket { stream, silence, deadline: None, wait: silence, unread: 0, is_patient: false }
+    }
+
+    /// One that writes for as long as the peer says something. A server's is not: whoever takes
+    /// nothing and sends on could keep it, and the pulses of all others, for ever.
+    pub(super) fn patient(self) -> Socket {
+        Socket { is_patient: true, ..self }
     }
 
     /// What is read from here on has to be there by then; by no time where there is none.
@@ -48,6 +55,9 @@ impl Socket {
 
     /// Whether something has arrived since this was asked last.
     fn hears(&mut self) -> bool {
+        if !self.is_patient {
+            return false;
+        }
         let unread = rustix::io::ioctl_fionread(&*self.stream).unwrap_or(0);
         unread > std::mem::replace(&mut self.unread, unread)
     }
@@ -132,7 +142,7 @@ mod tests {
         while (&stream).write(&[0; 1 << 16]).is_ok() {}
         peer.write_all(&[7]).unwrap();
         assert_eq!(stream.peek(&mut [0]).unwrap(), 1);
-        let mut socket = Socket::new(Arc::new(stream), silence);
+        let mut socket = Socket::new(Arc::new(stream), silence).patient();
         let mut tried = |times: u32| {
             let began = Instant::now();
             let error = socket.write(&[0]).unwrap_err();
