@@ -230,7 +230,7 @@ impl Attachment {
             // The peer gives up: so do all its channels, and it can come back.
             self.abandon(&mut order);
             drop(order);
-            let message = format!("store {} has no room left", self.store_name);
+            let message = format!("store {} is full", self.store_name);
             let way_out = "make room where the store is, then run the same command again";
             return Err(Error::new(ErrorKind::Full, message)
                 .because(appended.expect_err("looked at above"))
