@@ -264,6 +264,53 @@ fn a_full_server_is_waited_for_and_then_given_up_and_gone_on_with() {
     server.stop();
 }
 
+/// The session that waits for its disk used to hold what every other connection needs to have its
+/// payload let in, and none of them was told that it is waited for.
+#[test]
+fn a_store_that_waits_for_room_keeps_no_other_waiting_where_memory_is_short() {
+    use std::io::{BufRead, BufReader};
+    let silence = ("MOVER_NET_TIMEOUT_SECONDS", "5");
+    let machine = Machine::without_keys();
+    let small = machine.make_folder("small");
+    let disk = SmallDisk::mount(&small, "24m");
+    let machine = machine.prefix(disk.prefix());
+    let client = Machine::without_keys().variable(silence.0, silence.1);
+    let (other, peer) = (machine.path("other"), fingerprint(&client));
+    let mut server = Server::on(machine)
+        .store_at(small.join("store"))
+        .serve("memory = \"2M\"\nfull-patience = \"120s\"\n")
+        .policy(&format!("[stores.other]\npath = {other:?}\n"))
+        .policy(&format!("[[stores.other.allow]]\npeer = \"{peer}\"\nrights = [{ALL}]\n"));
+    server.allow(&client, ALL);
+    server.start_with(&[silence]);
+    server.trusted_by(&client, server.address);
+    let url = server.url(server.address);
+    let other = url.replace("main", "other");
+    let source = client.path("source");
+    tree::random_file(&source.join("noise"), 17, 40 << 20);
+    for store in [&url, &other] {
+        client.ok(args!["init", store, "--no-encryption"]);
+    }
+    // Lost connections are not made anew: none is lost.
+    let archive = |store: &str| {
+        let options = args!["--retry-for", "0s", "archive", "--chunk-size", "1M"];
+        [options, args![source, "--to", store, "--name", "a"]].concat()
+    };
+    let mut waiting = client.spawn(archive(&url));
+    let mut said = BufReader::new(waiting.stderr.take().expect("a pipe")).lines();
+    let is_full = said.any(|line| line.expect("text").contains("waiting for room"));
+    assert!(is_full, "it is not waited for room: {}", server.log());
+    client.ok(archive(&other));
+    // Longer than silence may last, for all channels of the session that waits.
+    std::thread::sleep(Duration::from_secs(7));
+    assert!(waiting.try_wait().expect("a child").is_none(), "it waits no more: {}", server.log());
+    disk.resize("100m");
+    let done = wait(waiting);
+    assert_eq!(done.code, 0, "{done:?}: {:?}", said.collect::<Vec<_>>());
+    client.ok(args!["verify", url, "--read"]);
+    client.ok(args!["verify", other, "--read"]);
+}
+
 #[test]
 fn a_server_that_dies_for_good_is_given_up_in_time() {
     let (mut server, client, _) = pair();
@@ -324,6 +371,39 @@ fn a_restore_from_a_server_that_dies_for_good_ends_and_goes_on_later() {
         let is_long = folder.is_empty();
         assert!(kept + (1 << 20) >= length && resumed == u64::from(is_long), "{done:?}");
         assert_same(&source, &into);
+    }
+}
+
+/// They used to wait as long for each chunk, to tell each as damaged, and all that was left as in
+/// the source alone.
+#[test]
+fn what_reads_from_a_server_that_goes_away_for_good_ends_and_says_so() {
+    let (server, client, url) = pair();
+    let source = client.path("source");
+    tree::random_file(&source.join("noise"), 19, 16 << 20);
+    client.ok(args!["archive", source, "--to", url, "--name", "a", "--chunk-size", "64K"]);
+    let commands = |url: &str| {
+        vec![
+            args!["verify", url],
+            args!["verify", url, "a"],
+            args!["verify", url, "--read"],
+            args!["catalog", "compare", url, "a", source, "--read"],
+        ]
+    };
+    let through = |proxy: &Proxy| {
+        server.trusted_by(&client, proxy.address());
+        server.url(proxy.address())
+    };
+    for number in 0..commands(&url).len() {
+        let whole = Proxy::to(server.address);
+        client.ok(commands(&through(&whole)).remove(number));
+        let half = Proxy::that_ends(server.address, whole.down() / 2);
+        let command = [args!["--retry-for", "2s"], commands(&through(&half)).remove(number)];
+        let done = client.fails(2, &["given up after 2 seconds"], command.concat());
+        done.assert_says(&["run the same command again"]);
+        assert!(!done.stderr.contains("fault: "), "what was not read is not damaged: {done:?}");
+        assert!(!done.stdout.contains("only in the source"), "{done:?}");
+        assert!(done.seconds < 20.0, "{done:?}");
     }
 }
 

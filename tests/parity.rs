@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::kit::machine::{Done, until};
-use crate::kit::server::Server;
+use crate::kit::server::{ALL, Server};
 use crate::kit::volume::{flip, forget_catalog, volumes};
 use crate::kit::{Machine, args, assert_same, disk::SmallDisk, tool, tree};
 
@@ -279,6 +279,32 @@ fn a_served_store_is_protected_by_its_server() {
     tree::random_file(&source.join("file"), 1, 900_000);
     client.ok(args!["archive", source, "--to", url]);
     until("parity of what is new is there", || sets() > before);
+}
+
+/// It used to be silent until the parity was made, so that whoever came was given up by the client.
+#[test]
+fn a_server_that_makes_parity_tells_who_waits_for_it() {
+    let silence = ("MOVER_NET_TIMEOUT_SECONDS", "5");
+    let client = Machine::without_keys().variable(silence.0, silence.1);
+    let mut server = Server::new();
+    let store = server.store();
+    server.machine.ok(args!["init", store, "--no-encryption", "--parity", "3+1"]);
+    server.allow(&client, ALL);
+    server.start_with(&[silence, ("FAILPOINTS", "parity-written=sleep(12000)")]);
+    server.trusted_by(&client, server.address);
+    let url = server.url(server.address);
+    let source = client.path("source");
+    tree::random_file(&source.join("file"), 1, 900_000);
+    client.ok(args!["archive", source, "--to", url, "--name", "first"]);
+    until("parity is being made", || {
+        let listing = fs::read_dir(store.join("volumes")).expect("a store has volumes");
+        let mut names = listing.map(|item| item.expect("it can be listed").file_name());
+        names.any(|name| name.to_string_lossy().ends_with(".parity.new"))
+    });
+    // A lost connection is not made anew: none is lost.
+    let archive = args!["--retry-for", "0s", "archive", source, "--to", url, "--name", "second"];
+    let done = client.ok(archive);
+    assert!(done.seconds > 5.0, "it did not wait for the parity: {done:?}");
 }
 
 /// Without room for parity the archive is there all the same, and the next command makes it.

@@ -187,10 +187,16 @@ fn a_store_that_lost_what_was_not_synced_is_gone_on_with_from_there() {
     assert_eq!(report["resumed"], true);
 }
 
-/// Of two pools one loses what was not synced: the numbers of those chunks are used by none, and
-/// the archive does not claim to need them.
-#[test]
-fn what_one_of_two_pools_lost_is_not_needed_any_more() {
+/// A machine with an interrupted archive, of whose two pools one has lost what was not synced.
+struct Gap {
+    machine: Machine,
+    store: PathBuf,
+    second: PathBuf,
+    source: PathBuf,
+    archive: Vec<std::ffi::OsString>,
+}
+
+fn gap() -> Gap {
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
     for number in 0..40 {
@@ -201,9 +207,9 @@ fn what_one_of_two_pools_lost_is_not_needed_any_more() {
                 [[rules]]\nname = \"odd\"\nwhen = { path = [\"*.odd\"] }\npools = [\"second\"]\n\
                 [[rules]]\nname = \"even\"\npools = [\"default\"]\n";
     let file = crate::media::policy(&machine, text);
-    let archive = || args!["--json", "archive", "--policy", file];
+    let archive = args!["--json", "archive", "--policy", file];
     let second = machine.path("second");
-    let mut child = machine.spawn([archive(), args!["--limit-rate", "12M"]].concat());
+    let mut child = machine.spawn([archive.clone(), args!["--limit-rate", "12M"]].concat());
     machine::until("both pools have chunks", || {
         second.join("volumes").is_dir() && stored(&second) > 6 << 20 && stored(&store) > 9 << 20
     });
@@ -213,12 +219,38 @@ fn what_one_of_two_pools_lost_is_not_needed_any_more() {
     let hurt = std::fs::OpenOptions::new().write(true).open(&volume).expect("it is there");
     // Its components come first, 3 MB of them; behind those a chunk or two are left.
     hurt.set_len(4_500_000).expect("it can be cut");
-    let done = machine.ok(archive());
+    Gap { machine, store, second, source, archive }
+}
+
+/// The numbers of those chunks are used by none, and the archive does not claim to need them.
+#[test]
+fn what_one_of_two_pools_lost_is_not_needed_any_more() {
+    let Gap { machine, store, source, archive, .. } = gap();
+    let done = machine.ok(archive);
     assert_eq!(done.report()["resumed"], true);
     assert_same(&source, &machine.restore(&store, "a", "back"));
     machine.ok(args!["verify", store, "--read"]);
     let copied = machine.json(args!["copy", store, "--all", "--to-pool", "second"]);
     assert_eq!(copied.number("faults"), 0, "{copied:?}");
+}
+
+/// It used to begin again at the gap, each time that it was interrupted.
+#[test]
+fn an_archive_goes_on_behind_a_gap_that_an_earlier_session_closed() {
+    let Gap { machine, store, second, source, archive } = gap();
+    let before = stored(&second);
+    let mut child = machine.spawn([archive.clone(), args!["--limit-rate", "8M"]].concat());
+    // Three files at least, should it bring the components once more.
+    machine::until("it is far behind the gap", || stored(&second) > before + (5 << 20));
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    // Behind the gap, and in front of where that session was: it is not looked for again.
+    std::fs::remove_file(source.join("06.odd")).expect("it is there");
+    assert_eq!(machine.ok(archive).report()["resumed"], true);
+    let listed = machine.ok(args!["list", store, "a"]);
+    assert!(listed.stdout.contains("06.odd"), "{listed:?}");
+    machine.ok(args!["verify", store, "--read"]);
+    machine.restore(&store, "a", "back");
 }
 
 #[test]

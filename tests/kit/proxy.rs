@@ -24,6 +24,7 @@ struct Shared {
     to: Mutex<SocketAddr>,
     up: AtomicU64,
     down: AtomicU64,
+    down_max: u64,
     accepted: AtomicU64,
     is_over: AtomicBool,
     pairs: Mutex<Vec<Arc<Pair>>>,
@@ -44,6 +45,11 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A proxy to a server's address.
     pub(crate) fn to(server: SocketAddr) -> Proxy {
+        Proxy::that_ends(server, u64::MAX)
+    }
+
+    /// One behind which the server is gone for good when it has sent so many bytes.
+    pub(crate) fn that_ends(server: SocketAddr, down_max: u64) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
         listener.set_nonblocking(true).expect("a listener can poll");
@@ -51,6 +57,7 @@ impl Proxy {
             to: Mutex::new(server),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
+            down_max,
             accepted: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
             pairs: Mutex::default(),
@@ -155,7 +162,10 @@ fn pass(shared: &Shared, pair: &Pair, is_up: bool) {
         if count == 0 {
             break;
         }
-        counter.fetch_add(count as u64, Ordering::Relaxed);
+        let before = counter.fetch_add(count as u64, Ordering::Relaxed);
+        if !is_up && before + count as u64 > shared.down_max {
+            break;
+        }
         while pair.is_stalled.load(Ordering::Relaxed) {
             if shared.is_over.load(Ordering::Relaxed) {
                 return;

@@ -9,8 +9,8 @@ use format::{
 };
 use mover::Result;
 use mover::archive::{
-    BlockPlace, ChunkProvider, ChunkSink, DecodedChunk, IndexWriter, KnownBlocks, PackRoute,
-    Packer, PlainChunk,
+    Arrived, BlockPlace, ChunkProvider, ChunkSink, DecodedChunk, IndexWriter, KnownBlocks,
+    PackRoute, Packer, PlainChunk,
 };
 use mover::buffer::{Buffer, BufferPool};
 use mover::key::DomainSecret;
@@ -186,7 +186,7 @@ fn index_entries() -> Vec<IndexEntry> {
 
 /// Chunks of the index, and how many of them are pages and roots.
 fn index(entries: &[IndexEntry]) -> (Vec<PlainChunk>, (u64, u64)) {
-    let (mut sink, mut writer) = (Sink::new(), IndexWriter::new(ARCHIVE, 0));
+    let (mut sink, mut writer) = (Sink::new(), IndexWriter::new(ARCHIVE, Arrived::default()));
     for entry in entries {
         writer.push(entry, &mut sink).expect("a chunk");
     }

@@ -7,7 +7,7 @@ use format::{
     StreamNumber, compare_paths, index_entries,
 };
 
-use super::{ChunkProvider, ChunkSink, DecodedChunk, PlainChunk};
+use super::{Arrived, ChunkProvider, ChunkSink, DecodedChunk, PlainChunk};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Plain bytes of a page, about: small enough that finding one path reads little.
@@ -20,8 +20,8 @@ pub struct IndexWriter {
     page: IndexPageWriter,
     root: Vec<PageEntry>,
     number: u64,
-    /// Chunks below this number are in the store already.
-    arrived: u64,
+    /// Chunks that are in the store already.
+    arrived: Arrived,
     /// Visible entries so far.
     pub entry_count: u64,
     /// Their content so far.
@@ -29,9 +29,9 @@ pub struct IndexWriter {
 }
 
 impl IndexWriter {
-    /// An empty index, of which an earlier session has brought the first `arrived` chunks into the
-    /// store: the same entries make the same pages, so they are not made into chunks again.
-    pub fn new(archive: ArchiveId, arrived: u64) -> IndexWriter {
+    /// An empty index, of which an earlier session has brought some chunks into the store: the same
+    /// entries make the same pages, so they are not made into chunks again.
+    pub fn new(archive: ArchiveId, arrived: Arrived) -> IndexWriter {
         IndexWriter {
             archive,
             page: IndexPageWriter::default(),
@@ -73,7 +73,7 @@ impl IndexWriter {
         let chunk =
             ChunkId { archive: self.archive, stream: StreamNumber::INDEX, number: self.number };
         self.number += 1;
-        if chunk.number < self.arrived {
+        if self.arrived.has(chunk.number) {
             return Ok(());
         }
         // The way that everything goes which no rule sends elsewhere.

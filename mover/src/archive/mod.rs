@@ -7,11 +7,13 @@
 mod window;
 mod packer;
 mod needs;
+mod arrived;
 mod chain;
 mod index;
 mod reader;
 mod stream;
 
+pub use arrived::Arrived;
 pub use chain::{Chain, ChainStage, DecodeVerify, EncodedChunk, NONCE_LENGTH, PlainChunk};
 pub use index::{IndexReader, IndexWriter, each_record, join_records};
 pub use needs::Needs;

@@ -8,7 +8,7 @@ use format::{
     Options, Run, StreamNumber, TagHeader, TagKind, Verdict, Withheld, limits,
 };
 
-use super::{Needs, PlainChunk};
+use super::{Arrived, Needs, PlainChunk};
 use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -210,19 +210,18 @@ impl<S: ChunkSink, K: KnownBlocks> Packer<S, K> {
         self.deduplicated_length
     }
 
-    /// Goes on with an archive as an earlier session left it. All chunks below `complete` are there,
-    /// and what comes has numbers from `number` on; of those between, some were lost, and they are
-    /// needed only where something refers to them. `needs` are those of the entries that are
-    /// complete.
+    /// Goes on with an archive as an earlier session left it. What has `arrived` of it is needed,
+    /// and what comes has numbers from `number` on; others before that are needed only where
+    /// something refers to them. `needs` are those of the entries that are complete.
     pub fn resume(
         &mut self,
-        (complete, number): (u64, u64),
+        (arrived, number): (&Arrived, u64),
         withheld: &[Withheld],
         open: Option<ResumedEntry>,
         needs: Needs,
     ) {
         self.needs = needs;
-        for number in 0..complete {
+        for number in arrived.numbers() {
             let (archive, stream) = (self.archive, self.stream);
             self.needs.insert(ChunkId { archive, stream, number });
         }

@@ -10,7 +10,7 @@ use super::identity::Fingerprint;
 use super::link::Link;
 use super::remote::{Dial, Direct, RemoteConfig, exchange};
 use super::retry::is_lost;
-use super::server::{Gate, Server, ServerConfig, StoreGrant, TEND_INTERVAL};
+use super::server::{Gate, Server, ServerConfig, StoreGrant};
 use super::wire::{AgentJob, Reply, Request, Rights};
 use crate::ambient::{SystemRandom, random_bytes};
 use crate::error::{Error, ErrorKind, Result};
@@ -91,13 +91,8 @@ pub fn call_agent(call: AgentCall, direct: Arc<Direct>) -> Result<String> {
         })
     };
     let start_tending = || {
-        let (server, is_over) = (Arc::clone(&server), Arc::clone(&is_over));
-        threads::start("mover-tend", move || {
-            while !is_over.load(Ordering::Relaxed) {
-                server.tend();
-                std::thread::sleep(TEND_INTERVAL);
-            }
-        })
+        let is_over = Arc::clone(&is_over);
+        server.start_tending(move || is_over.load(Ordering::Relaxed))
     };
     // Nobody waits for lenders: one may wait for a question that never comes, and the process's end
     // ends it.
@@ -108,8 +103,8 @@ pub fn call_agent(call: AgentCall, direct: Arc<Direct>) -> Result<String> {
     };
     is_over.store(true, Ordering::Relaxed);
     server.close();
-    if let Some(tending) = tending {
-        tending.join().expect("whoever tends does not panic");
+    for thread in tending.into_iter().flatten() {
+        thread.join().expect("whoever tends does not panic");
     }
     ended
 }

@@ -94,7 +94,7 @@ impl Link {
         let name = rustls::pki_types::ServerName::try_from("mover").expect("a fixed name is right");
         let connection = ClientConnection::new(config, name)
             .map_err(|cause| Error::new(ErrorKind::Io, "setting up TLS").because(cause))?;
-        let own = Socket::new(Arc::clone(&socket), silence_max());
+        let own = Socket::new(Arc::clone(&socket), silence_max()).patient();
         let mut stream = StreamOwned::new(connection, own);
         stream.sock.until(Some(Instant::now() + ENVELOPE_TIME_MAX));
         while stream.conn.is_handshaking() {

@@ -26,7 +26,7 @@ use crate::store::{
 /// Idle connections that are kept for the next question.
 const IDLE_MAX: usize = 8;
 /// Chunks, ranges of them or blocks that one question asks for, at most: question and answer fit into messages.
-const ASKED_MAX: usize = 8192;
+pub(super) const ASKED_MAX: usize = 8192;
 
 /// How a remote store is reached.
 #[derive(Clone)]

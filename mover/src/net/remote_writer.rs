@@ -5,7 +5,7 @@
 //! back in order. An append is kept until it is answered: what a lost connection takes with it is
 //! at most one append for each channel, and exactly those are sent again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -18,7 +18,7 @@ use format::{
 };
 
 use super::link::{Link, silence_max};
-use super::remote::{RemoteStore, exchange, open, unexpected};
+use super::remote::{ASKED_MAX, RemoteStore, exchange, open, unexpected};
 use super::retry::{is_lost, is_unattached};
 use super::wire::{ChunkKey, EndInfo, Reply, Request, chunk_key};
 use crate::error::{Error, ErrorKind, Result};
@@ -86,6 +86,10 @@ struct State {
     /// Chunks of earlier sessions: what the archive began with here. Data, index.
     first_complete: [u64; 2],
     chunks_answered: [u64; 2],
+    /// Some of those were lost: how many there are without a gap says nothing of what comes behind.
+    has_gap: bool,
+    /// The chunks that were given: the first of a row, and how many.
+    given: Vec<(ChunkKey, u64)>,
     appended_bytes: u64,
     traffic: Traffic,
     failure: Option<(ErrorKind, String, Option<String>)>,
@@ -196,6 +200,14 @@ impl State {
         self.next += 1;
         let (chunks_before, run_before) = (self.chunks, self.run.clone());
         self.chunks += u64::from(chunk.is_some());
+        if let Some((archive, stream, number)) = chunk {
+            match self.given.last_mut() {
+                Some(((_, of, first), count)) if *of == stream && *first + *count == number => {
+                    *count += 1;
+                }
+                _ => self.given.push(((archive, stream, number), 1)),
+            }
+        }
         self.appended_bytes += frames.len() as u64;
         self.outstanding.insert(number, Outstanding { chunk, chunks_before, run_before });
         match run {
@@ -219,6 +231,17 @@ impl State {
     fn answered_chunks(&self) -> u64 {
         let first = self.outstanding.values().find(|append| append.chunk.is_some());
         first.map_or(self.chunks, |append| append.chunks_before)
+    }
+
+    /// The chunks that are to be there.
+    fn given_and_answered(&self) -> impl Iterator<Item = ChunkKey> {
+        let outstanding: BTreeSet<ChunkKey> =
+            self.outstanding.values().filter_map(|append| append.chunk).collect();
+        let row = |((archive, stream, first), count): &(ChunkKey, u64)| {
+            let (archive, stream) = (*archive, *stream);
+            (*first..*first + *count).map(move |number| (archive, stream, number))
+        };
+        self.given.iter().flat_map(row).filter(move |chunk| !outstanding.contains(chunk))
     }
 
     fn answered(&mut self, number: u64, durable: Option<u64>) {
@@ -310,14 +333,20 @@ impl Shared {
         let complete = complete(&ends);
         if state.generation == 0 {
             state.first_complete = complete;
+            state.has_gap = ends.iter().map(EndInfo::end).any(|end| end.complete < end.next);
         }
         for number in there {
             state.answered(number, None);
         }
-        let answered = state.first_complete.iter().zip(state.chunks_answered);
-        let lost =
-            answered.zip(complete).map(|((first, chunks), is)| (first + chunks).saturating_sub(is));
-        let lost: u64 = lost.sum();
+        let lost = match state.has_gap {
+            true => self.lacking(&mut link, state)?,
+            false => {
+                let answered = state.first_complete.iter().zip(state.chunks_answered);
+                let lacks =
+                    |((first, chunks), is): ((&u64, u64), u64)| (first + chunks).saturating_sub(is);
+                answered.zip(complete).map(lacks).sum()
+            }
+        };
         if lost > 0 {
             let message = format!(
                 "{} has lost {lost} chunks that it had not yet made durable",
@@ -331,6 +360,24 @@ impl Shared {
         state.generation += 1;
         state.control = Some(link);
         Ok(())
+    }
+
+    /// How many of the chunks that were answered as written are not there: each is asked for.
+    fn lacking(&self, link: &mut Link, state: &State) -> Result<u64> {
+        let mut answered = state.given_and_answered().peekable();
+        let mut lacking = 0;
+        while answered.peek().is_some() {
+            let chunks: Vec<ChunkKey> = answered.by_ref().take(ASKED_MAX).collect();
+            let count = chunks.len();
+            let request = Request::ChunkPlaces { chunks };
+            match exchange(link, &request, &[], &self.store.config.notes)? {
+                (Reply::Places { places }, _) if places.len() == count => {
+                    lacking += places.iter().filter(|place| place.is_none()).count() as u64;
+                }
+                (reply, _) => return Err(unexpected(link, &reply)),
+            }
+        }
+        Ok(lacking)
     }
 
     /// Lets the server know that this end lives, while nothing is to be said.

@@ -1,5 +1,6 @@
 //! A socket whose reads end in time, however slowly bytes drip in: TLS reads on until it has a whole
 //! record, or a whole handshake, so that a limit that is looked at between its reads binds nobody.
+//! Its writes end when the peer neither takes nor says anything.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -14,12 +15,21 @@ pub(super) struct Socket {
     deadline: Option<Instant>,
     /// The timeout that the system knows.
     wait: Duration,
+    /// Bytes that have arrived and were not read, when it was looked for them last.
+    unread: u64,
+    is_patient: bool,
 }
 
 impl Socket {
     /// A socket whose timeout for reading is `silence`.
     pub(super) fn new(stream: Arc<TcpStream>, silence: Duration) -> Socket {
-        Socket { stream, silence, deadline: None, wait: silence }
+        Socket { stream, silence, deadline: None, wait: silence, unread: 0, is_patient: false }
+    }
+
+    /// One that writes for as long as the peer says something. A server's is not: whoever takes
+    /// nothing and sends on could keep it, and the pulses of all others, for ever.
+    pub(super) fn patient(self) -> Socket {
+        Socket { is_patient: true, ..self }
     }
 
     /// What is read from here on has to be there by then; by no time where there is none.
@@ -31,6 +41,26 @@ impl Socket {
         let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
         self.deadline.map_or(self.silence, left)
     }
+
+    /// Writes for as long as the peer takes bytes or says something: one that has no room for them
+    /// now says that it lives, and who sends does not read that before all is sent.
+    fn send(&mut self, write: impl Fn(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        loop {
+            match write(&self.stream) {
+                Err(cause) if cause.kind() == io::ErrorKind::WouldBlock && self.hears() => {}
+                written => return written,
+            }
+        }
+    }
+
+    /// Whether something has arrived since this was asked last.
+    fn hears(&mut self) -> bool {
+        if !self.is_patient {
+            return false;
+        }
+        let unread = rustix::io::ioctl_fionread(&*self.stream).unwrap_or(0);
+        unread > std::mem::replace(&mut self.unread, unread)
+    }
 }
 
 fn late() -> io::Error {
@@ -39,6 +69,7 @@ fn late() -> io::Error {
 
 impl Read for Socket {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.unread = 0;
         let left = self.left();
         if left.is_zero() {
             return Err(late());
@@ -59,11 +90,11 @@ impl Read for Socket {
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.stream).write(bytes)
+        self.send(|mut stream| stream.write(bytes))
     }
 
     fn write_vectored(&mut self, parts: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        (&*self.stream).write_vectored(parts)
+        self.send(|mut stream| stream.write_vectored(parts))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -98,5 +129,29 @@ mod tests {
         socket.until(None);
         socket.read_exact(&mut [0; 3]).unwrap();
         assert_eq!(socket.stream.read_timeout().unwrap(), Some(silence));
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_and_says_something_is_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let silence = Duration::from_millis(200);
+        stream.set_write_timeout(Some(silence)).unwrap();
+        // Until it takes no byte for so long: what is written behind that times out.
+        while (&stream).write(&[0; 1 << 16]).is_ok() {}
+        peer.write_all(&[7]).unwrap();
+        assert_eq!(stream.peek(&mut [0]).unwrap(), 1);
+        let mut socket = Socket::new(Arc::new(stream), silence).patient();
+        let mut tried = |times: u32| {
+            let began = Instant::now();
+            let error = socket.write(&[0]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
+            assert!(began.elapsed() >= silence * times, "{:?}", began.elapsed());
+        };
+        tried(2);
+        // Nothing new has come since.
+        tried(1);
+        assert_eq!(socket.unread, 1);
     }
 }

@@ -15,6 +15,7 @@ use format::{
 use super::identity::{Fingerprint, Identity};
 use super::link::Link;
 use super::remote::{Dial, Direct, RemoteConfig, RemoteStore, exchange};
+use super::remote_writer::RemoteWriter;
 use super::server::{Gate, Server, ServerConfig, StoreGrant};
 use super::wire::{AgentJob, Reply, Request, Rights, chunk_key};
 use super::{Address, tls};
@@ -22,7 +23,7 @@ use crate::ambient::{SystemClock, SystemRandom};
 use crate::error::{ErrorKind, Result};
 use crate::key::unencrypted_group;
 use crate::pipeline::Cancel;
-use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig, StoreWriter};
+use crate::store::{ArchiveProof, ReadStore, Store, StoreConfig, StoreWriter, WriteStore};
 
 /// Lets everybody write and read in one store, and have jobs done.
 struct Open(std::path::PathBuf);
@@ -579,6 +580,68 @@ fn an_interrupted_session_hears_what_arrived_and_sends_only_the_rest() {
     assert_eq!(ends[0].end().complete, 5);
 }
 
+/// It used to take the gap for a loss of its own, at every lost connection.
+#[test]
+fn a_session_behind_a_gap_goes_on_over_a_new_connection() {
+    let rig = Rig::new();
+    let (first, second) = (rig.session(1), rig.session(2));
+    let proof = ArchiveProof([1; 32]);
+    let mine = archive(&first, proof.archive());
+    let id = |number| ChunkId { archive: mine.archive, stream: StreamNumber(0), number };
+    {
+        let mut control = rig.link("one");
+        let attachment = begin(&mut control, proof.0, &first, &mine).unwrap();
+        let mut data = attach(&rig, "one", attachment);
+        // As where one of two pools has lost chunk 2.
+        for (number, place) in [0, 1, 3].into_iter().zip(0..) {
+            let frames = chunk(first.session, mine.archive, number);
+            ask(&mut data, Request::Append { number: place }, &frames).unwrap();
+        }
+        ask(&mut control, Request::Settle, &[]).unwrap();
+    }
+    let mut writer = RemoteWriter::new(Arc::new(rig.remote("one")));
+    let ends = writer.unfinished(&proof).unwrap().unwrap();
+    assert_eq!((ends[0].complete, ends[0].next), (2, 4));
+    writer.begin_session(&second, &[]).unwrap();
+    writer.begin_archive(&archive(&second, mine.archive), &proof).unwrap();
+    let append = |writer: &mut RemoteWriter, number| {
+        let header = ChunkHeader {
+            chunk: id(number),
+            session: second.session,
+            kind: ChunkKind::Data,
+            plain_length: 5,
+            stages: Vec::new(),
+            context: ContextPlace::Here(Context::default()),
+        };
+        let (blocks, needs) = (Vec::new(), Vec::new());
+        let footer = ChunkFooter { chunk: id(number), context: None, blocks, needs };
+        writer.append_chunk(&header, b"bytes", &footer).unwrap();
+    };
+    append(&mut writer, 4);
+    append(&mut writer, 5);
+    // All its connections are cut.
+    let mut other = rig.link("one");
+    ask(&mut other, Request::Unfinished { proof: proof.0 }, &[]).unwrap();
+    append(&mut writer, 6);
+    let range = |first, count| format::ChunkRange {
+        archive: mine.archive,
+        stream: StreamNumber(0),
+        first,
+        count,
+    };
+    let footer = ArchiveFooter {
+        archive: mine.archive,
+        session: second.session,
+        needs: vec![range(0, 2), range(4, 3)],
+        ..ArchiveFooter::default()
+    };
+    writer.end_archive(&footer).unwrap();
+    let there = writer.store().chunk_places(&(0..8).map(id).collect::<Vec<_>>()).unwrap();
+    let there: Vec<bool> = there.iter().map(Option::is_some).collect();
+    assert_eq!(there, [true, true, false, true, true, true, true, false]);
+    assert!(writer.traffic().retries > 0, "nothing was cut");
+}
+
 #[test]
 fn nonsense_ends_the_connection_and_nothing_else() {
     let rig = Rig::new();
@@ -604,7 +667,7 @@ fn bytes_of_a_peer_that_may_not_send_them_are_not_held() {
     let identity = Identity::open(Some(&rig.folder.path().join("stranger"))).unwrap();
     let pinned = rig.server_identity.fingerprint();
     let mut link = Link::connect(&rig.address.to_string(), &identity, pinned).unwrap();
-    // More than all memory for payloads: were it asked for, the connection would end.
+    // More than all memory for payloads: were it asked for, that would be the error.
     let big = vec![0; 9 << 20];
     let error = ask(&mut link, Request::Ping, &big).unwrap_err();
     assert!(error.to_string().contains("a question that has none"), "{error}");

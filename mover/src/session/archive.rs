@@ -33,7 +33,7 @@ use super::stages::{Recipe, StageSpec, WorkerChains};
 use super::tail::{Frames, Tail};
 use super::throttle::Throttle;
 use crate::ambient::{Clock, Random, random_bytes};
-use crate::archive::{DecodeVerify, IndexWriter, Needs, PackRoute, Packer, PlainChunk};
+use crate::archive::{Arrived, DecodeVerify, IndexWriter, Needs, PackRoute, Packer, PlainChunk};
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::key::open_epoch;
@@ -544,7 +544,7 @@ impl Run<'_> {
         parent: Option<Parent<'_>>,
         (examiner, mut parts): (Examiner<'h>, HeadParts<StoreBlocks>),
         (meters, walk_meter, read_meter): (&'h HeadMeters, Arc<Meter>, Arc<Meter>),
-        (first, index_arrived, mut resumed): (u64, u64, Option<Continued>),
+        (first, index_arrived, mut resumed): (u64, Arrived, Option<Continued>),
     ) -> Result<Fed> {
         let mut is_complete = false;
         match &mut resumed {
@@ -552,7 +552,7 @@ impl Run<'_> {
             Some(resumed) => {
                 let open = resumed.open.as_ref().map(OpenEntry::to_packer);
                 parts.packer.resume(
-                    (resumed.arrived, first),
+                    (&resumed.arrived, first),
                     &resumed.withheld,
                     open,
                     std::mem::take(&mut resumed.needs),

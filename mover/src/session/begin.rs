@@ -3,17 +3,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use format::{ArchiveHeader, SessionId, StreamNumber};
+use format::{ArchiveHeader, ArchiveId, ChunkId, SessionId, StreamNumber};
 
 use super::feed::WalkFrom;
 use super::head::Linked;
 use super::journal::{Head, JournalWriter, OpenEntry, Resumed};
 use super::progress::Observer;
 use crate::ambient::{Random, random_bytes};
-use crate::archive::Needs;
+use crate::archive::{Arrived, Needs};
 use crate::error::Result;
 use crate::key::StateFolder;
-use crate::store::{ArchiveProof, WriteStore};
+use crate::store::{ArchiveProof, ReadStore, StreamEnd, WriteStore};
+
+/// Chunks whose places are asked for at once.
+const ASKED_COUNT: u64 = 4096;
+/// Chunks behind a gap that are asked for: a server's word must not make us ask for ever.
+const BEHIND_MAX: u64 = 1 << 24;
 
 /// An archive that is about to be written to.
 pub(super) struct Beginning {
@@ -23,14 +28,14 @@ pub(super) struct Beginning {
     /// The number of the first chunk to come.
     pub(super) first: u64,
     /// Chunks of the index that are in the store.
-    pub(super) index_arrived: u64,
+    pub(super) index_arrived: Arrived,
     pub(super) resumed: Option<Continued>,
 }
 
 /// What an earlier session has done.
 pub(super) struct Continued {
-    /// All chunks with lower numbers are there.
-    pub(super) arrived: u64,
+    /// The chunks that it goes on from.
+    pub(super) arrived: Arrived,
     pub(super) counts: super::journal::Counts,
     pub(super) open: Option<OpenEntry>,
     pub(super) withheld: Vec<format::Withheld>,
@@ -91,11 +96,12 @@ impl JournalPlace<'_> {
         let (proof, mut header) = (reader.head.proof(), reader.head.header()?);
         let Some(ends) = writer.unfinished(&proof)? else { return Ok(None) };
         let of = |stream| ends.iter().find(|end| end.stream == stream);
-        let (arrived, first) = of(StreamNumber(0)).map_or((0, 0), |end| (end.complete, end.next));
-        let index_arrived = of(StreamNumber::INDEX).map_or(0, |end| end.complete);
+        let (data, index) = (of(StreamNumber(0)), of(StreamNumber::INDEX));
+        let (store, first) = (writer.store(), data.map_or(0, |end| end.next));
+        let arrived = arrived_of(&*store, header.archive, data)?;
         let (mut links, mut link_entries, mut needs) =
             (HashMap::new(), Vec::new(), Needs::default());
-        let resumed = Resumed::go_back(reader, arrived, self.random, &mut |entry| {
+        let resumed = Resumed::go_back(reader, &arrived, self.random, &mut |entry| {
             if entry.entry.link_group != 0 && !links.contains_key(&entry.entry.link_group) {
                 links.insert(entry.entry.link_group, Linked::of(entry));
                 link_entries.push(entry.entry.clone());
@@ -107,10 +113,15 @@ impl JournalPlace<'_> {
             }
         })?;
         let Some(resumed) = resumed else { return Ok(None) };
-        if index_arrived > 0 && !resumed.is_complete {
-            observer.note("the journal of an interrupted archive is damaged: a new one is begun");
+        if index.is_some_and(|end| end.next > 0) && !resumed.is_complete {
+            // Another index than the one that it has a part of would come of it.
+            observer.note(
+                "the end of an interrupted archive's journal or of its content is lost, and its \
+                 index was begun: a new one is begun",
+            );
             return Ok(None);
         }
+        let index_arrived = arrived_of(&*store, header.archive, index)?;
         header.session = session;
         Ok(Some(Beginning {
             proof,
@@ -119,7 +130,7 @@ impl JournalPlace<'_> {
             first,
             index_arrived,
             resumed: Some(Continued {
-                arrived,
+                arrived: resumed.arrived,
                 counts: resumed.counts,
                 open: resumed.open,
                 withheld: resumed.withheld,
@@ -144,6 +155,30 @@ impl JournalPlace<'_> {
         let head = head(&proof, &header);
         let journal =
             JournalWriter::create(self.state, &self.name, self.random, &head, self.is_temporary)?;
-        Ok(Beginning { proof, header, journal, first: 0, index_arrived: 0, resumed: None })
+        let index_arrived = Arrived::default();
+        Ok(Beginning { proof, header, journal, first: 0, index_arrived, resumed: None })
     }
+}
+
+/// The chunks of a stream that are in the store; those behind a gap are asked for.
+fn arrived_of(
+    store: &dyn ReadStore,
+    archive: ArchiveId,
+    end: Option<&StreamEnd>,
+) -> Result<Arrived> {
+    let Some(StreamEnd { stream, complete, next }) = end else { return Ok(Arrived::default()) };
+    let (mut arrived, mut first) = (Arrived::new(*complete), *complete);
+    let last = (*next).min(complete.saturating_add(BEHIND_MAX));
+    while first < last {
+        let behind = last.min(first.saturating_add(ASKED_COUNT));
+        let chunk = |number| ChunkId { archive, stream: *stream, number };
+        let asked: Vec<ChunkId> = (first..behind).map(chunk).collect();
+        for (chunk, place) in asked.iter().zip(store.chunk_places(&asked)?) {
+            if place.is_some() {
+                arrived.push(chunk.number);
+            }
+        }
+        first = behind;
+    }
+    Ok(arrived)
 }

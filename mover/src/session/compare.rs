@@ -96,7 +96,7 @@ pub fn compare(
         if watch.cancel.is_cancelled() {
             return Err(cancelled());
         }
-        comparison.report.faults += sides.fill(watch);
+        comparison.report.faults += sides.fill(decoding, watch)?;
         let order = match (&sides.archived, &sides.found) {
             (None, None) => break,
             (Some(_), None) => Ordering::Less,
@@ -142,12 +142,13 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     /// Fetches what is lacking of both; gives how many faults were told on the way.
-    fn fill(&mut self, watch: &Watch<'_>) -> u64 {
+    fn fill(&mut self, decoding: &Decoding<'_>, watch: &Watch<'_>) -> Result<u64> {
         let mut faults = 0;
         while self.archived.is_none() {
             match self.contents.next() {
                 Some(Ok(entry)) => self.archived = Some(entry),
                 Some(Err(error)) => {
+                    reached(decoding)?;
                     faults += 1;
                     watch.observer.fault(b"", &error);
                 }
@@ -164,8 +165,13 @@ impl Sides<'_> {
                 None => break,
             }
         }
-        faults
+        Ok(faults)
     }
+}
+
+/// An error where the store cannot be reached any more: the source alone has all that is left then.
+fn reached(decoding: &Decoding<'_>) -> Result<()> {
+    decoding.given_up("run the same command again").map_or(Ok(()), Err)
 }
 
 struct Comparison<'a> {
@@ -193,6 +199,7 @@ impl Comparison<'_> {
                 Ok(false) => what.push("content"),
                 Err(error) if error.kind() == ErrorKind::Key => return Err(error),
                 Err(error) => {
+                    reached(self.decoding)?;
                     self.report.faults += 1;
                     self.watch.observer.fault(&is.path, &error);
                 }

@@ -74,7 +74,7 @@ impl<'a> Decoding<'a> {
 
     /// Asks the store; but once nobody could be reached there, no more: each question would wait
     /// as long as the first.
-    fn ask<T>(&self, question: impl FnOnce(&dyn ReadStore) -> Result<T>) -> Result<T> {
+    pub(super) fn ask<T>(&self, question: impl FnOnce(&dyn ReadStore) -> Result<T>) -> Result<T> {
         if let Some(why) = self.away() {
             return Err(Error::new(ErrorKind::Io, why));
         }
@@ -88,6 +88,12 @@ impl<'a> Decoding<'a> {
     /// Why the store is not asked any more, if it could not be reached.
     pub(super) fn away(&self) -> Option<&str> {
         self.away.get().map(String::as_str)
+    }
+
+    /// The end of what needs the store, if that could not be reached; `again` says how it goes on.
+    pub(super) fn given_up(&self, again: &str) -> Option<Error> {
+        let way_out = format!("when the other mover can be reached, {again}");
+        self.away().map(|why| Error::new(ErrorKind::Io, why).way_out(way_out))
     }
 
     /// Reads a chunk as it is stored.

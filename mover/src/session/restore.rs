@@ -576,9 +576,7 @@ impl Restorer<'_> {
 
     /// The end of a restore from a store that cannot be reached any more.
     fn given_up(&self) -> Option<Error> {
-        let why = self.decoding.away()?;
-        let way_out = format!("when the other mover can be reached, {}", self.again());
-        Some(Error::new(ErrorKind::Io, why).way_out(way_out))
+        self.decoding.given_up(self.again())
     }
 
     fn again(&self) -> &'static str {

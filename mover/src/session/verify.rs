@@ -92,7 +92,7 @@ pub fn verify(
             verifier.volumes(&places)?;
             verifier.parity()?;
         }
-        Some(_) => verifier.headers(&places),
+        Some(_) => verifier.headers(&places)?,
     }
     let shapes = verifier.decode(&places)?;
     for archive in &archives {
@@ -116,6 +116,11 @@ impl Verifier<'_> {
     fn fault(&mut self, error: &Error) {
         self.report.damaged += 1;
         self.watch.observer.fault(b"", error);
+    }
+
+    /// An error where the store cannot be reached any more: nothing is wrong with what is left.
+    fn reached(&self) -> Result<()> {
+        self.decoding.given_up("run the same command again").map_or(Ok(()), Err)
     }
 
     fn beyond_repair(&mut self, error: &Error) {
@@ -201,18 +206,19 @@ impl Verifier<'_> {
         }
         let volumes = self.store.volumes()?;
         self.watch.progress.expect(0, volumes.iter().map(|volume| volume.length).sum());
-        let (store, watch) = (self.store, self.watch);
+        let (decoding, watch) = (self.decoding, self.watch);
         let checked = in_parallel(
             self.config.workers,
             &volumes,
             watch,
             || (),
             |(), volume| {
-                let faults = store.check_volume(volume);
+                let faults = decoding.ask(|store| store.check_volume(volume));
                 watch.progress.bytes(volume.length);
                 faults
             },
         )?;
+        self.reached()?;
         for (volume, faults) in volumes.iter().zip(checked) {
             self.report.stored_bytes_read += volume.length;
             let is_residue = |fault: &Fault| residue.iter().any(|known| overlap(known, fault));
@@ -254,15 +260,17 @@ impl Verifier<'_> {
     }
 
     /// Reads the chunks of one archive.
-    fn headers(&mut self, places: &[ChunkPlace]) {
+    fn headers(&mut self, places: &[ChunkPlace]) -> Result<()> {
         for place in places {
             self.report.chunks += 1;
             self.report.stored_bytes_read += place.length + place.footer_length;
-            if let Err(error) = self.store.verify_chunk(&place.chunk) {
+            if let Err(error) = self.decoding.ask(|store| store.verify_chunk(&place.chunk)) {
+                self.reached()?;
                 self.damage.copies.push(*place);
                 self.fault(&error);
             }
         }
+        Ok(())
     }
 
     /// Decodes chunks on all workers, if asked to; gives their shapes.
@@ -281,6 +289,7 @@ impl Verifier<'_> {
             watch.progress.bytes(place.length);
             decoder.chunk(&place.chunk).map(|chunk| chunk.shape())
         })?;
+        self.reached()?;
         for (place, shape) in sound.iter().zip(decoded) {
             match shape {
                 Ok(shape) => {
@@ -302,6 +311,7 @@ impl Verifier<'_> {
         let contents = match Contents::open(&cache, footer, PathFilter::default()) {
             Ok(contents) => contents,
             Err(error) => {
+                self.reached()?;
                 self.fault(&error);
                 return Ok(());
             }
@@ -310,6 +320,7 @@ impl Verifier<'_> {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
+                    self.reached()?;
                     self.fault(&error);
                     continue;
                 }

@@ -39,8 +39,8 @@ pub struct SessionRecord {
 
 /// Where a stream of an archive ends.
 ///
-/// The two numbers differ only where a chunk was lost: go on behind `complete` with what is
-/// archived, but under numbers from `next` on, since a number names the same bytes for ever.
+/// The two numbers differ only where a chunk was lost: go on before it with what is archived, but
+/// under numbers from `next` on, since a number names the same bytes for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamEnd {
     /// The stream.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use format::{
@@ -162,10 +162,15 @@ impl Attachment {
         self.links.lock().expect("no holder panics").retain(|link| !link.is(cutter));
     }
 
-    /// Whether an append is the one that all others wait for.
+    /// Whether an append is the one that all others wait for; does not wait itself.
     pub(super) fn is_next(&self, number: u64) -> bool {
-        let order = self.order.lock().expect("no holder panics");
-        order.is_closed || order.first() == number
+        match self.order.try_lock() {
+            Ok(order) => order.is_closed || order.first() == number,
+            // What comes before is being appended, which a full disk makes long.
+            Err(TryLockError::WouldBlock) => false,
+            // It shows when it is appended.
+            Err(TryLockError::Poisoned(_)) => true,
+        }
     }
 
     /// Ends it: what was appended is made durable, who waits is sent away; but for the connection
@@ -225,7 +230,7 @@ impl Attachment {
             // The peer gives up: so do all its channels, and it can come back.
             self.abandon(&mut order);
             drop(order);
-            let message = format!("store {} has no room left", self.store_name);
+            let message = format!("store {} is full", self.store_name);
             let way_out = "make room where the store is, then run the same command again";
             return Err(Error::new(ErrorKind::Full, message)
                 .because(appended.expect_err("looked at above"))
@@ -453,26 +458,32 @@ impl<'a> Append<'a> {
     }
 
     /// Appends, and hands what is appended to the operating system: from here on only a power
-    /// loss can take it.
+    /// loss can take it. Only then it counts: what failed before is tried again, and not missed.
     fn write(&self, writer: &mut StoreWriter, order: &mut Order) -> Result<()> {
         match self {
             Append::Chunk(header, payload, footer) => {
-                match writer.append_chunk(header, payload, footer) {
-                    Ok(ordinal) => order.waiting.push_back((ordinal, header.chunk)),
+                let ordinal = match writer.append_chunk(header, payload, footer) {
                     // It had arrived, and only the answer was lost.
-                    Err(error) if error.kind() == ErrorKind::Exists => order.durable += 1,
-                    Err(error) => return Err(error),
+                    Err(error) if error.kind() == ErrorKind::Exists => None,
+                    appended => Some(appended?),
+                };
+                writer.write_out()?;
+                match ordinal {
+                    Some(ordinal) => order.waiting.push_back((ordinal, header.chunk)),
+                    None => order.durable += 1,
                 }
             }
             Append::RunHeader(header) => {
                 writer.append_run_header(header)?;
+                writer.write_out()?;
                 order.run = Some(header.clone());
             }
             Append::RunFooter(footer) => {
                 writer.append_run_footer(footer)?;
+                writer.write_out()?;
                 order.run = None;
             }
         }
-        writer.write_out()
+        Ok(())
     }
 }

@@ -97,7 +97,9 @@ pub(super) fn serve(server: &Arc<Server>, link: Link) -> Result<()> {
         let Some(lengths) = link.next_lengths()? else { return Ok(()) };
         let request: Request = link.message(lengths)?;
         // Before anything is held: whoever may do nothing costs nothing.
-        if let Err(error) = answerer.admit(&request, lengths.payload) {
+        let bytes = lengths.payload as u64;
+        let admitted = answerer.admit(&request, lengths.payload);
+        if let Err(error) = admitted.and_then(|()| server.budget.admit(bytes)) {
             link.skip_payload(lengths)?;
             link.send(&failure(&error), &[])?;
             continue;
@@ -106,12 +108,16 @@ pub(super) fn serve(server: &Arc<Server>, link: Link) -> Result<()> {
             Request::Append { number } => Some(*number),
             _ => None,
         };
+        drop(guard);
+        // From here on, with the link left to the pulse: memory may be waited for too.
+        served.busy.begin();
         // Before it is read: a peer cannot make this server hold more than it wants to.
         let is_next = || number.is_some_and(|number| answerer.is_next(number));
-        let share = server.budget.take(lengths.payload as u64, is_next)?;
+        let share = server.budget.take(bytes, is_next);
+        let mut guard = served.link.lock().expect("no holder panics");
+        let Some(link) = guard.as_mut() else { return Ok(()) };
         let payload = link.payload(lengths)?;
         drop(guard);
-        served.busy.begin();
         let answer = answerer.answer(&request, &payload, &served.busy);
         served.busy.end();
         drop((payload, share));

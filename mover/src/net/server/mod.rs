@@ -18,6 +18,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -80,8 +81,8 @@ const STRANGERS_MAX: usize = 64;
 
 /// Between two looks for new connections.
 const ACCEPT_INTERVAL: Duration = Duration::from_millis(20);
-/// Between two looks after commits and pulses.
-pub(super) const TEND_INTERVAL: Duration = Duration::from_millis(50);
+/// Between two looks after commits, and after pulses.
+const TEND_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A running server.
 pub struct Server {
@@ -176,14 +177,8 @@ impl Server {
     ) -> Result<()> {
         let tls = tls::server_config(identity)?;
         let tending = {
-            let (server, cancel) = (Arc::clone(self), cancel.clone());
-            // Apart from accepting: a commit may take long.
-            threads::start("mover-tend", move || {
-                while !cancel.is_cancelled() {
-                    server.tend();
-                    std::thread::sleep(TEND_INTERVAL);
-                }
-            })?
+            let cancel = cancel.clone();
+            self.start_tending(move || cancel.is_cancelled())?
         };
         while !cancel.is_cancelled() {
             let mut is_idle = true;
@@ -198,8 +193,10 @@ impl Server {
                 std::thread::sleep(ACCEPT_INTERVAL);
             }
         }
-        // It only ends; what it could not commit, its session hears of.
-        let _ = tending.join();
+        for thread in tending {
+            // It only ends; what it could not commit, its session hears of.
+            let _ = thread.join();
+        }
         self.close();
         Ok(())
     }
@@ -210,9 +207,26 @@ impl Server {
         self.desks.tend(&*self.notes);
     }
 
-    /// What is to be done now and then: commits, pulses.
-    pub fn tend(&self) {
-        self.desks.tend(&*self.notes);
+    /// Starts what is done now and then, until it is over: commits and parity, which may take long;
+    /// and apart from them the pulses, which tell those that wait for them.
+    pub(super) fn start_tending(
+        self: &Arc<Server>,
+        is_over: impl Fn() -> bool + Clone + Send + 'static,
+    ) -> Result<[JoinHandle<()>; 2]> {
+        let start = |name, work: fn(&Server)| {
+            let (server, is_over) = (Arc::clone(self), is_over.clone());
+            threads::start(name, move || {
+                while !is_over() {
+                    work(&server);
+                    std::thread::sleep(TEND_INTERVAL);
+                }
+            })
+        };
+        let tending = start("mover-tend", |server| server.desks.tend(&*server.notes))?;
+        Ok([tending, start("mover-pulse", Server::pulse)?])
+    }
+
+    fn pulse(&self) {
         let mut pulsed = self.pulsed.lock();
         pulsed.retain(|served| match served.upgrade() {
             Some(served) => {

@@ -8,7 +8,7 @@ use format::{Entry, Extent, IndexEntry, Run, Withheld};
 use super::file::{JournalReader, JournalWriter, open_locked};
 use super::record::{Counts, Snoops};
 use crate::ambient::Random;
-use crate::archive::ResumedEntry;
+use crate::archive::{Arrived, ResumedEntry};
 use crate::error::{Error, Result};
 use crate::key::StateFolder;
 
@@ -44,6 +44,8 @@ pub(in crate::session) struct Resumed {
     pub(in crate::session) last_path: Option<Vec<u8>>,
     /// The highest number that an entry was given.
     pub(in crate::session) last_number: u64,
+    /// The chunks that are gone on from.
+    pub(in crate::session) arrived: Arrived,
 }
 
 impl Resumed {
@@ -59,11 +61,12 @@ impl Resumed {
         Ok(JournalReader::new(file, path, key).ok())
     }
 
-    /// Goes back to the checkpoint of the last of the `arrived` chunks; `each` sees every entry
-    /// that is complete there. None where not even the first chunk arrived.
+    /// Goes back to the checkpoint of the last chunk before which all of the journal's have
+    /// arrived: the numbers of those that were lost are in no journal that has gone back before
+    /// them. `each` sees every entry that is complete there. None where not even the first arrived.
     pub(in crate::session) fn go_back(
         mut reader: JournalReader,
-        arrived: u64,
+        arrived: &Arrived,
         random: &Arc<dyn Random>,
         each: &mut dyn FnMut(&IndexEntry),
     ) -> Result<Option<Resumed>> {
@@ -74,11 +77,12 @@ impl Resumed {
         let mut fresh = Vec::new();
         let (mut end, mut is_complete) = (None, false);
         let (mut last_path, mut last_number) = (None, 0);
+        let mut kept = Arrived::new(arrived.complete());
         while let Some(group) = reader.group()? {
             fresh.extend(group.entries()?);
             fresh_withheld.extend(group.withheld());
             let covered = match &group.checkpoint {
-                Some(checkpoint) => checkpoint.chunk < arrived,
+                Some(checkpoint) => arrived.has(checkpoint.chunk),
                 None => group.is_complete,
             };
             if group.checkpoint.is_some() && !covered {
@@ -97,6 +101,7 @@ impl Resumed {
             is_complete = group.is_complete;
             counts = group.counts;
             let Some(checkpoint) = group.checkpoint else { continue };
+            kept.push(checkpoint.chunk);
             open = match checkpoint.open {
                 Some(record) => {
                     let (number, entry) = record.add_to(&mut extents, &mut written)?;
@@ -124,6 +129,15 @@ impl Resumed {
         let mut journal = JournalWriter::new(file, path.clone(), key, Arc::clone(random));
         journal.counts = counts;
         let open = open.filter(|_| !is_complete);
-        Ok(Some(Resumed { journal, counts, open, withheld, is_complete, last_path, last_number }))
+        Ok(Some(Resumed {
+            journal,
+            counts,
+            open,
+            withheld,
+            is_complete,
+            last_path,
+            last_number,
+            arrived: kept,
+        }))
     }
 }
