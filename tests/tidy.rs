@@ -9,10 +9,9 @@ const FILE_MAX: usize = 600;
 const FUNCTION_MAX: usize = 70;
 
 /// What is longer, and how long: it may become shorter.
-const LONG_FILES: [(&str, usize); 6] = [
-    ("mover/src/net/remote_writer.rs", 617),
+const LONG_FILES: [(&str, usize); 5] = [
     ("mover/src/net/server/answer.rs", 665),
-    ("mover/src/net/tests.rs", 724),
+    ("mover/src/net/tests/mod.rs", 629),
     ("mover/src/session/archive.rs", 699),
     ("mover/src/session/restore.rs", 613),
     ("tests/media.rs", 855),
@@ -23,7 +22,7 @@ const LONG_FUNCTIONS: [(&str, usize); 14] = [
     ("mover/src/media/conformance.rs: check", 87),
     ("mover/src/net/server/answer.rs: begin", 88),
     ("mover/src/net/server/answer.rs: read", 126),
-    ("mover/src/net/tests.rs: a_stolen_writer_appends_nothing_that_is_not_its_own", 77),
+    ("mover/src/net/tests/mod.rs: a_stolen_writer_appends_nothing_that_is_not_its_own", 77),
     ("mover/src/session/archive.rs: feed", 85),
     ("mover/src/session/archive.rs: pump", 107),
     ("mover/src/session/archive.rs: write", 103),

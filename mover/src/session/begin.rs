@@ -68,6 +68,22 @@ pub(super) struct JournalPlace<'a> {
     pub(super) is_temporary: bool,
 }
 
+/// Tells of an earlier archive of the same source that is not gone on with.
+fn tell_changed(
+    writer: &mut dyn WriteStore,
+    proof: &ArchiveProof,
+    observer: &dyn Observer,
+) -> Result<()> {
+    // What never reached the store is no archive, and nothing stays of it.
+    if writer.unfinished(proof)?.is_some() {
+        observer.note(
+            "an earlier archive of this source was interrupted, and what was asked for has changed \
+             since: a new one is begun, and the other stays unfinished",
+        );
+    }
+    Ok(())
+}
+
 impl JournalPlace<'_> {
     /// The archive that an earlier session left unfinished, if this one can go on with it.
     pub(super) fn find(
@@ -84,13 +100,7 @@ impl JournalPlace<'_> {
             return Ok(None);
         };
         if reader.head.recipe != recipe {
-            // What never reached the store is no archive, and nothing stays of it.
-            if writer.unfinished(&reader.head.proof())?.is_some() {
-                observer.note(
-                    "an earlier archive of this source was interrupted, and what was asked for \
-                     has changed since: a new one is begun, and the other stays unfinished",
-                );
-            }
+            tell_changed(writer, &reader.head.proof(), observer)?;
             return Ok(None);
         }
         let (proof, mut header) = (reader.head.proof(), reader.head.header()?);

@@ -73,8 +73,7 @@ impl Resumed {
         let mut counts = Counts::default();
         let mut open = None;
         let (mut extents, mut written) = (Vec::new(), Vec::new());
-        let (mut withheld, mut fresh_withheld) = (Vec::new(), Vec::new());
-        let mut fresh = Vec::new();
+        let (mut withheld, mut fresh_withheld, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
         let (mut end, mut is_complete) = (None, false);
         let (mut last_path, mut last_number) = (None, 0);
         let mut kept = Arrived::new(arrived.complete());
@@ -121,12 +120,7 @@ impl Resumed {
             written,
             snoops,
         });
-        let JournalReader { input, path, key, .. } = reader;
-        let mut file = input.into_inner();
-        let failed = |cause| Error::io("going back in", &path, cause);
-        // What comes behind is read and written anew; so a completed journal can be cut too.
-        file.set_len(end).and_then(|()| file.seek(SeekFrom::End(0))).map_err(failed)?;
-        let mut journal = JournalWriter::new(file, path.clone(), key, Arc::clone(random));
+        let mut journal = cut_back(reader, end, random)?;
         journal.counts = counts;
         let open = open.filter(|_| !is_complete);
         Ok(Some(Resumed {
@@ -140,4 +134,14 @@ impl Resumed {
             arrived: kept,
         }))
     }
+}
+
+/// The journal up to `end`, to be written on. What comes behind is read and written anew; so a
+/// completed one can be cut too.
+fn cut_back(reader: JournalReader, end: u64, random: &Arc<dyn Random>) -> Result<JournalWriter> {
+    let JournalReader { input, path, key, .. } = reader;
+    let mut file = input.into_inner();
+    let failed = |cause| Error::io("going back in", &path, cause);
+    file.set_len(end).and_then(|()| file.seek(SeekFrom::End(0))).map_err(failed)?;
+    Ok(JournalWriter::new(file, path.clone(), key, Arc::clone(random)))
 }

@@ -5,7 +5,8 @@
 //! back in order. An append is kept until it is answered: what a lost connection takes with it is
 //! at most one append for each channel, and exactly those are sent again.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod state;
+
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -17,6 +18,7 @@ use format::{
     KeyGroup, RunFooter, RunHeader, SessionFooter, SessionHeader, StreamNumber, Timestamp, limits,
 };
 
+use self::state::{RunChange, State};
 use super::link::{Link, silence_max};
 use super::remote::{ASKED_MAX, RemoteStore, exchange, open, unexpected};
 use super::retry::{is_lost, is_unattached};
@@ -40,60 +42,12 @@ struct Append {
     frames: Arc<Vec<u8>>,
 }
 
-struct Outstanding {
-    chunk: Option<ChunkKey>,
-    /// How many chunks were given before it.
-    chunks_before: u64,
-    /// The frame of the run that was open before it.
-    run_before: Option<Arc<Vec<u8>>>,
-}
-
-/// What an append makes of the run that is open.
-#[derive(Clone, Copy)]
-enum RunChange {
-    None,
-    Opens,
-    Closes,
-}
-
 /// What all channels share.
 struct Shared {
     store: Arc<RemoteStore>,
     meter: Arc<Meter>,
     state: Mutex<State>,
     changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    components: Vec<(Component, Vec<u8>)>,
-    /// Frames of the session's and the archive's header.
-    headers: Vec<u8>,
-    /// The frame of the run that is open behind all that was given.
-    run: Option<Arc<Vec<u8>>>,
-    proof: Option<ArchiveProof>,
-    control: Option<Link>,
-    /// Counts how often the session was begun on the server.
-    generation: u64,
-    attachment: [u8; 16],
-    /// Data channels that the server grants.
-    channels_max: u16,
-    outstanding: BTreeMap<u64, Outstanding>,
-    next: u64,
-    /// Chunks that were given, and what the answers said of them.
-    chunks: u64,
-    durable: u64,
-    /// Chunks of earlier sessions: what the archive began with here. Data, index.
-    first_complete: [u64; 2],
-    chunks_answered: [u64; 2],
-    /// Some of those were lost: how many there are without a gap says nothing of what comes behind.
-    has_gap: bool,
-    /// The chunks that were given: the first of a row, and how many.
-    given: Vec<(ChunkKey, u64)>,
-    appended_bytes: u64,
-    traffic: Traffic,
-    failure: Option<(ErrorKind, String, Option<String>)>,
-    is_over: bool,
 }
 
 impl RemoteWriter {
@@ -177,79 +131,6 @@ impl RemoteWriter {
         let shared = Arc::clone(&self.shared);
         self.channels.push(threads::start("mover-alive", move || shared.keep_alive())?);
         Ok(())
-    }
-}
-
-impl State {
-    fn healthy(&self) -> Result<()> {
-        match &self.failure {
-            None => Ok(()),
-            Some((kind, message, way_out)) => {
-                let error = Error::new(*kind, message.clone());
-                Err(match way_out {
-                    Some(way_out) => error.way_out(way_out.clone()),
-                    None => error,
-                })
-            }
-        }
-    }
-
-    /// Numbers an append, which is outstanding from here on.
-    fn give(&mut self, frames: &Arc<Vec<u8>>, chunk: Option<ChunkKey>, run: RunChange) -> u64 {
-        let number = self.next;
-        self.next += 1;
-        let (chunks_before, run_before) = (self.chunks, self.run.clone());
-        self.chunks += u64::from(chunk.is_some());
-        if let Some((archive, stream, number)) = chunk {
-            match self.given.last_mut() {
-                Some(((_, of, first), count)) if *of == stream && *first + *count == number => {
-                    *count += 1;
-                }
-                _ => self.given.push(((archive, stream, number), 1)),
-            }
-        }
-        self.appended_bytes += frames.len() as u64;
-        self.outstanding.insert(number, Outstanding { chunk, chunks_before, run_before });
-        match run {
-            RunChange::None => {}
-            RunChange::Opens => self.run = Some(Arc::clone(frames)),
-            RunChange::Closes => self.run = None,
-        }
-        number
-    }
-
-    /// The frame of the run that is open where the server goes on: before the first append that is
-    /// sent again, which may be one of an older run than the one that is open here.
-    fn run_there(&self) -> Option<&Arc<Vec<u8>>> {
-        match self.outstanding.values().next() {
-            Some(first) => first.run_before.as_ref(),
-            None => self.run.as_ref(),
-        }
-    }
-
-    /// Chunks that are written on the other side, all before them too.
-    fn answered_chunks(&self) -> u64 {
-        let first = self.outstanding.values().find(|append| append.chunk.is_some());
-        first.map_or(self.chunks, |append| append.chunks_before)
-    }
-
-    /// The chunks that are to be there.
-    fn given_and_answered(&self) -> impl Iterator<Item = ChunkKey> {
-        let outstanding: BTreeSet<ChunkKey> =
-            self.outstanding.values().filter_map(|append| append.chunk).collect();
-        let row = |((archive, stream, first), count): &(ChunkKey, u64)| {
-            let (archive, stream) = (*archive, *stream);
-            (*first..*first + *count).map(move |number| (archive, stream, number))
-        };
-        self.given.iter().flat_map(row).filter(move |chunk| !outstanding.contains(chunk))
-    }
-
-    fn answered(&mut self, number: u64, durable: Option<u64>) {
-        let Some(append) = self.outstanding.remove(&number) else { return };
-        if let Some((_, stream, _)) = append.chunk {
-            self.chunks_answered[usize::from(stream == StreamNumber::INDEX.0)] += 1;
-        }
-        self.durable = self.durable.max(durable.unwrap_or(0));
     }
 }
 
