@@ -143,6 +143,17 @@ fn a_write_or_sync_that_fails_is_named_and_loses_nothing() {
     assert!(injected >= 15, "{injected} errors were injected");
 }
 
+/// The number of a thread of a process.
+fn thread(process: impl std::fmt::Display, name: &str) -> String {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    let mut tasks = tasks.map(|task| task.expect("an entry").path());
+    let is_it = |task: &PathBuf| {
+        fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+    };
+    let task = tasks.find(is_it).unwrap_or_else(|| panic!("it has no thread {name}"));
+    task.file_name().expect("a number").to_string_lossy().into_owned()
+}
+
 /// A server's disk fails at a sync that no append waits for, behind the back of the session that
 /// writes: it hears of that soon, not at its end, and goes on when it is run again.
 #[test]
@@ -155,30 +166,35 @@ fn a_sync_of_a_server_that_fails_is_heard_of_soon_and_loses_nothing() {
     tree::settle();
     let archive = || args!["archive", source, "--to", url, "--name", "noise"];
     let mut slow = archive();
-    // Half a minute: the server commits after five seconds.
+    // Half a minute, were it not for what fails: the server commits after five seconds.
     slow.extend(args!["--limit-rate", "4M"]);
     let child = client.spawn(slow);
     let volumes: Vec<PathBuf> = (1..4)
         .map(|number| server.store().join("volumes").join(format!("{number:08}.volume")))
         .collect();
     let length = |path: &PathBuf| fs::metadata(path).map_or(0, |it| it.len());
-    until("chunks", || volumes.iter().map(length).sum::<u64>() > 2 << 20);
+    // Components are 3 MB of them.
+    until("chunks", || volumes.iter().map(length).sum::<u64>() > 8 << 20);
     let log = client.path("strace.log");
     let mut strace = tool("strace", "strace");
-    strace.args(["-f", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1"]);
+    strace.args(["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1"]);
     volumes.iter().for_each(|volume| _ = strace.arg("-P").arg(volume));
-    strace.arg("-o").arg(&log).arg("-p").arg(server.process().to_string());
+    // One thread alone: what fails for an append is told to who appends.
+    strace.arg("-o").arg(&log).arg("-p").arg(thread(server.process(), "mover-tend"));
     let mut strace = strace.stderr(Stdio::piped()).spawn().expect("strace runs");
     let mut said = BufReader::new(strace.stderr.take().expect("it is a pipe"));
     let mut line = String::new();
     while !line.contains("attached") {
         assert_ne!(said.read_line(&mut line).expect("a pipe can be read"), 0, "{line}");
     }
+    // While nothing is appended the server commits by itself.
+    let id = crate::unbound::status(&client, &[])["id"].as_str().expect("an id").to_owned();
+    client.ok(args!["status", "--pause", id]);
+    until("a sync fails", || fs::read_to_string(&log).is_ok_and(|log| log.contains("(INJECTED)")));
+    client.ok(args!["status", "--continue", id]);
     let done = wait(child);
     strace.kill().expect("it can be killed");
     strace.wait().expect("it can be waited for");
-    let traced = fs::read_to_string(&log).expect("strace wrote down what it did");
-    assert!(traced.contains("(INJECTED)"), "nothing failed: {traced}: {done:?}");
     assert_eq!(done.code, 2, "{done:?}: {}", server.log());
     done.assert_says(&["run the same command again"]);
     assert!(done.seconds < 20.0, "it was heard of late: {done:?}");

@@ -9,7 +9,7 @@ use crate::kit::server::Server;
 use crate::kit::{Done, Machine, args, assert_same, tree};
 
 /// Looks until something runs.
-fn status(machine: &Machine, arguments: &[&str]) -> serde_json::Value {
+pub(crate) fn status(machine: &Machine, arguments: &[&str]) -> serde_json::Value {
     let begin = Instant::now();
     loop {
         let mut command = args!["--json", "status"];
