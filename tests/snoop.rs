@@ -66,7 +66,7 @@ fn malware_is_held_and_a_private_key_is_tagged() {
     // Naming it does not help.
     let into = machine.path("named");
     let named = args!["restore", store, "a", "malware", "--into", into];
-    machine.fails(1, &["malware is held by a snoop", "--snoop none"], named);
+    machine.fails(3, &["malware is held by a snoop", "--snoop none"], named);
     assert!(!into.join("malware").exists());
     let piped = args!["restore", store, "a", "malware", "--stdout"];
     machine.fails(2, &["malware is held by a snoop", "--snoop none"], piped);

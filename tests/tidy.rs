@@ -10,10 +10,10 @@ const FUNCTION_MAX: usize = 70;
 
 /// What is longer, and how long: it may become shorter.
 const LONG_FILES: [(&str, usize); 5] = [
-    ("mover/src/net/server/answer.rs", 665),
+    ("mover/src/net/server/answer.rs", 659),
     ("mover/src/net/tests/mod.rs", 629),
     ("mover/src/session/archive.rs", 699),
-    ("mover/src/session/restore.rs", 613),
+    ("mover/src/session/restore.rs", 604),
     ("tests/media.rs", 855),
 ];
 const LONG_FUNCTIONS: [(&str, usize); 14] = [

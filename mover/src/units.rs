@@ -1,5 +1,5 @@
 //! Sizes, rates and times as people write them: `64M`, `1.5GiB`, `200k/s` (always powers of 1024),
-//! `30s`, `5m`, `2d`.
+//! `30s`, `5m`, `2d`; and counts and paths as people are told them.
 
 use std::time::Duration;
 
@@ -95,6 +95,15 @@ impl std::str::FromStr for Time {
 /// How many there are of something, for people: `1 volume`, `2 volumes`.
 pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A path for a terminal: control characters in names must not reach it.
+pub(crate) fn path_text(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    match text.chars().any(char::is_control) {
+        true => text.escape_debug().to_string(),
+        false => text.into_owned(),
+    }
 }
 
 /// Bytes for people, with three figures.

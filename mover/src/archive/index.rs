@@ -157,6 +157,20 @@ impl IndexReader {
     }
 }
 
+/// An entry for tests, with so many extents.
+#[cfg(test)]
+pub(crate) fn entry_of_extents(number: u64, extents: usize) -> IndexEntry {
+    IndexEntry {
+        number,
+        entry: format::Entry::new(format!("file-{number}"), format::EntryKind::File),
+        extents: vec![Extent::Hole(4096); extents],
+        verdict: format::Verdict::Pass,
+        faulty: false,
+        findings: Vec::new(),
+        options: format::Options::default(),
+    }
+}
+
 /// Gives `take` the records of an entry: several of the same number where it has very many extents.
 pub fn each_record(
     entry: &IndexEntry,

@@ -15,6 +15,8 @@ mod stream;
 
 pub use arrived::Arrived;
 pub use chain::{Chain, ChainStage, DecodeVerify, EncodedChunk, NONCE_LENGTH, PlainChunk};
+#[cfg(test)]
+pub(crate) use index::entry_of_extents;
 pub use index::{IndexReader, IndexWriter, each_record, join_records};
 pub use needs::Needs;
 pub use packer::{

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Outcome;
 use super::arguments::{Catalog as Command, CatalogCommand, Global};
-use super::console::{Console, path_fields, path_text};
+use super::console::{Console, path_fields};
 use super::list::readable;
 use super::open::{ambient, cancel_on_signals, engine, keyring};
 use super::parity;
@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::session::{self, CompareReport, Decoding, PathDifference, Progress, Watch};
 use crate::source::{SourceConfig, raise_open_file_limit};
 use crate::store::{Difference, Fault, Rebuilt, Store, StoreConfig, StoreWriter, compare, rebuild};
-use crate::units::{counted, show};
+use crate::units::{counted, path_text, show};
 
 pub(super) fn run(command: Command, global: &Global, console: &Console) -> Result<Outcome> {
     match command.command {

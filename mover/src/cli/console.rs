@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{Observer, Progress};
 use crate::threads;
-use crate::units::{counted, show};
+use crate::units::{counted, path_text, show};
 
 /// Where everything that a command says goes: results to standard output, the rest to standard
 /// error. Clones share the bar.
@@ -162,15 +162,6 @@ pub(crate) fn path_fields(path: &[u8]) -> Value {
             "path": String::from_utf8_lossy(path),
             "path_hex": hex::encode(path),
         }),
-    }
-}
-
-/// A path for a terminal: control characters in names must not reach it.
-pub(crate) fn path_text(path: &[u8]) -> String {
-    let text = String::from_utf8_lossy(path);
-    match text.chars().any(char::is_control) {
-        true => text.escape_debug().to_string(),
-        false => text.into_owned(),
     }
 }
 

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use super::arguments::{Global, List};
-use super::console::{Console, path_fields, path_text, verdict_name};
+use super::console::{Console, path_fields, verdict_name};
 use super::open::{cancel_on_signals, engine, keyring, path_bytes};
 use super::place::open_store;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{self, ChunkCache, Contents, Decoding, Observer, PathFilter};
 use crate::store::{ArchiveRecord, ReadStore};
-use crate::units::show;
+use crate::units::{path_text, show};
 
 pub(super) fn run(command: List, global: &Global, console: &Console) -> Result<Outcome> {
     let cancel = cancel_on_signals()?;

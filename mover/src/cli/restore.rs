@@ -183,8 +183,8 @@ fn tell(report: &RestoreReport, into: &Path, console: &Console) -> Result<()> {
     console.counts([
         (
             report.refused,
-            "refused, since it would have left the folder",
-            "refused, since they would have left the folder",
+            "refused: held by a snoop, or it would have left the folder",
+            "refused: held by a snoop, or they would have left the folder",
         ),
         (report.faults, "fault, told above", "faults, each told above"),
     ])?;

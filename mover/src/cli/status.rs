@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Outcome;
 use super::arguments::{Global, Status};
-use super::console::{Console, path_text};
+use super::console::Console;
 use super::open::cancel_on_signals;
 use super::place::{Place, remote};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,7 +16,7 @@ use crate::net::{RemoteStore, Steering, state_folder};
 use crate::pipeline::Cancel;
 use crate::session::Progress;
 use crate::session::board::{self, Notice, Posted};
-use crate::units::show;
+use crate::units::{path_text, show};
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(500);

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use format::{
-    ArchiveId, BlockIdentity, ChunkFooter, ChunkHeader, ChunkId, ChunkRange, ContextPlace, Digest,
-    Frame, FrameKind, KeyGroup, SessionHeader, SessionId, StoreId, Timestamp,
+    ArchiveId, BlockIdentity, ChunkFooter, ChunkId, ChunkRange, Digest, Frame, FrameKind, KeyGroup,
+    SessionHeader, SessionId, StoreId, Timestamp,
 };
 
 use super::address::Address;
@@ -237,7 +237,7 @@ impl RemoteStore {
         Error::new(ErrorKind::Refused, message)
     }
 
-    fn garbled(&self, cause: format::Error) -> Error {
+    fn garbled(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         let message = format!("what {} sent cannot be read", self.config.address);
         Error::new(ErrorKind::Damaged, message).because(cause)
     }
@@ -427,15 +427,12 @@ impl ReadStore for RemoteStore {
         let request = Request::ReadChunk { chunk: chunk_key(chunk) };
         let (reply, bytes) = self.ask(&request, &[])?;
         let Reply::Chunk { place } = reply else { return Err(self.wrong(&reply)) };
-        let (frame, _) = Frame::decode(&bytes).map_err(|cause| self.garbled(cause))?;
-        let header = ChunkHeader::decode(frame.body).map_err(|cause| self.garbled(cause))?;
-        let ContextPlace::Here(context) = header.context.clone() else {
-            return Err(self.wrong(&Reply::Chunk { place }));
-        };
-        if header.chunk != *chunk {
-            return Err(self.wrong(&Reply::Chunk { place }));
+        let stored = StoredChunk::from_frame(&bytes, |_| place.place());
+        let stored = stored.map_err(|cause| self.garbled(cause))?;
+        match stored.header.chunk == *chunk {
+            true => Ok(stored),
+            false => Err(self.wrong(&Reply::Chunk { place })),
         }
-        Ok(StoredChunk { header, context, payload: frame.payload.to_vec(), place: place.place() })
     }
 
     fn verify_chunk(&self, chunk: &ChunkId) -> Result<ChunkFooter> {

@@ -148,7 +148,7 @@ impl Sides<'_> {
             match self.contents.next() {
                 Some(Ok(entry)) => self.archived = Some(entry),
                 Some(Err(error)) => {
-                    reached(decoding)?;
+                    decoding.reached()?;
                     faults += 1;
                     watch.observer.fault(b"", &error);
                 }
@@ -167,11 +167,6 @@ impl Sides<'_> {
         }
         Ok(faults)
     }
-}
-
-/// An error where the store cannot be reached any more: the source alone has all that is left then.
-fn reached(decoding: &Decoding<'_>) -> Result<()> {
-    decoding.given_up("run the same command again").map_or(Ok(()), Err)
 }
 
 struct Comparison<'a> {
@@ -199,7 +194,7 @@ impl Comparison<'_> {
                 Ok(false) => what.push("content"),
                 Err(error) if error.kind() == ErrorKind::Key => return Err(error),
                 Err(error) => {
-                    reached(self.decoding)?;
+                    self.decoding.reached()?;
                     self.report.faults += 1;
                     self.watch.observer.fault(&is.path, &error);
                 }

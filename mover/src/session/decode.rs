@@ -96,6 +96,11 @@ impl<'a> Decoding<'a> {
         self.away().map(|why| Error::new(ErrorKind::Io, why).way_out(way_out))
     }
 
+    /// An error where the store cannot be reached any more: nothing is to be said of what is left.
+    pub(super) fn reached(&self) -> Result<()> {
+        self.given_up("run the same command again").map_or(Ok(()), Err)
+    }
+
     /// Reads a chunk as it is stored.
     pub(super) fn read(&self, id: &ChunkId) -> Result<StoredChunk> {
         let stored = self.ask(|store| store.read_chunk(id))?;

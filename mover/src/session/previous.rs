@@ -342,9 +342,10 @@ impl RecordWriter {
 
 #[cfg(test)]
 mod tests {
-    use format::{Entry, EntryKind, StoreId, Verdict};
+    use format::StoreId;
 
     use super::*;
+    use crate::archive::entry_of_extents;
 
     #[test]
     fn a_record_has_entries_of_any_number_of_extents() {
@@ -353,16 +354,7 @@ mod tests {
         let (source, archive) = ([2; 32], ArchiveId([3; 16]));
         let started = Timestamp::default();
         let mut writer = RecordWriter::create(&state, source, archive, started, &[]).unwrap();
-        let entry = |number, extents| IndexEntry {
-            number,
-            entry: Entry::new(format!("file-{number}"), EntryKind::File),
-            extents: vec![Extent::Hole(4096); extents],
-            verdict: Verdict::Pass,
-            faulty: false,
-            findings: Vec::new(),
-            options: format::Options::default(),
-        };
-        let entries = [entry(1, 200_000), entry(2, 1)];
+        let entries = [entry_of_extents(1, 200_000), entry_of_extents(2, 1)];
         entries.iter().for_each(|entry| writer.push(entry).unwrap());
         writer.finish().unwrap();
         let file = File::open(record_path(&state, source)).unwrap();

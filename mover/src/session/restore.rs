@@ -19,6 +19,7 @@ use crate::archive::{ChunkProvider, DecodedChunk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::target::{Placed, PlacedFile, Target, TargetConfig};
 use crate::threads;
+use crate::units::path_text;
 
 /// What is restored, and how.
 pub struct RestoreConfig {
@@ -120,15 +121,6 @@ impl Lookahead<'_> {
         self.wanted -= wanted;
         self.plan.drain(..(count - wanted).min(self.plan.len()));
         self.want();
-    }
-}
-
-/// A path in a note: control characters in names must not reach a terminal.
-fn shown(path: &[u8]) -> String {
-    let text = String::from_utf8_lossy(path);
-    match text.chars().any(char::is_control) {
-        true => text.escape_debug().to_string(),
-        false => text.into_owned(),
     }
 }
 
@@ -308,15 +300,16 @@ impl Restorer<'_> {
         let only_held = self.lookahead.contents.only_held();
         let asked: Vec<Vec<u8>> = only_held.map(<[u8]>::to_vec).collect();
         for path in &asked {
-            let message = format!("{} is held by a snoop, and not restored", shown(path));
+            let message = format!("{} is held by a snoop, and not restored", path_text(path));
             let error = Error::new(ErrorKind::Refused, message);
+            self.report.refused += 1;
             self.fault(path, &error.way_out(HELD_WAY_OUT));
         }
         let count = self.report.held;
         if count == 0 || self.lookahead.contents.is_all_held() {
             return;
         }
-        let named: Vec<String> = self.held.iter().map(|path| shown(path)).collect();
+        let named: Vec<String> = self.held.iter().map(|path| path_text(path)).collect();
         let what = if count == 1 { "held entry is" } else { "held entries are" };
         let more = match count - self.held.len() as u64 {
             0 => String::new(),

@@ -9,14 +9,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use format::{
-    BlockIdentity, ChunkFooter, ChunkHeader, ChunkId, ChunkRange, ContextPlace, Digest, Frame,
-    FrameKind, KeyGroup, SessionHeader, SessionId, StoreId,
+    BlockIdentity, ChunkFooter, ChunkHeader, ChunkId, ChunkRange, Digest, KeyGroup, SessionHeader,
+    SessionId, StoreId,
 };
 
 use super::archive::Watch;
 use super::feed::cancelled;
 use super::plan::RestorePlan;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::store::{
     ArchiveRecord, BlockPlace, ChunkPlace, Fault, ReadStore, SessionRecord, StoredChunk,
     VolumeRecord,
@@ -39,15 +39,6 @@ struct Kept {
     offset: u64,
     length: u64,
     footer_length: u64,
-}
-
-/// A chunk as one frame, which has the context in its header wherever that stood.
-fn frame_of(chunk: StoredChunk) -> Vec<u8> {
-    let header = ChunkHeader { context: ContextPlace::Here(chunk.context), ..chunk.header };
-    let (mut body, mut frame) = (Vec::new(), Vec::new());
-    header.encode(&mut body);
-    Frame::encode(FrameKind::ChunkHeader, &body, &chunk.payload, &mut frame);
-    frame
 }
 
 impl<'a> Staged<'a> {
@@ -77,7 +68,7 @@ impl<'a> Staged<'a> {
                     };
                     let ChunkPlace { volume, offset, length, footer_length, .. } = stored.place;
                     let payload_length = stored.payload.len() as u64;
-                    let frame = frame_of(stored);
+                    let frame = stored.into_frame();
                     let at = end.fetch_add(frame.len() as u64, Ordering::Relaxed);
                     file.write_all_at(&frame, at).map_err(|cause| {
                         Error::io("writing chunks to a file without a name in", folder, cause)
@@ -115,16 +106,12 @@ impl<'a> Staged<'a> {
         self.file
             .read_exact_at(&mut bytes, kept.at)
             .map_err(|cause| Error::io("reading", what, cause))?;
-        let damaged = |cause| Error::new(ErrorKind::Damaged, what).because(cause);
-        let (frame, _) = Frame::decode(&bytes).map_err(damaged)?;
-        let header = ChunkHeader::decode(frame.body).map_err(damaged)?;
-        let ContextPlace::Here(context) = header.context.clone() else {
-            return Err(Error::new(ErrorKind::Damaged, format!("{what} has no context")));
-        };
         let Kept { volume, offset, length, footer_length, .. } = *kept;
-        let ChunkHeader { chunk, kind, session, .. } = header;
-        let place = ChunkPlace { chunk, kind, session, volume, offset, length, footer_length };
-        Ok(StoredChunk { header, context, payload: frame.payload.to_vec(), place })
+        StoredChunk::from_frame(&bytes, |header| {
+            let ChunkHeader { chunk, kind, session, .. } = *header;
+            ChunkPlace { chunk, kind, session, volume, offset, length, footer_length }
+        })
+        .map_err(|error| error.during(what))
     }
 }
 

@@ -118,11 +118,6 @@ impl Verifier<'_> {
         self.watch.observer.fault(b"", error);
     }
 
-    /// An error where the store cannot be reached any more: nothing is wrong with what is left.
-    fn reached(&self) -> Result<()> {
-        self.decoding.given_up("run the same command again").map_or(Ok(()), Err)
-    }
-
     fn beyond_repair(&mut self, error: &Error) {
         self.damage.beyond_repair += 1;
         self.fault(error);
@@ -218,7 +213,7 @@ impl Verifier<'_> {
                 faults
             },
         )?;
-        self.reached()?;
+        self.decoding.reached()?;
         for (volume, faults) in volumes.iter().zip(checked) {
             self.report.stored_bytes_read += volume.length;
             let is_residue = |fault: &Fault| residue.iter().any(|known| overlap(known, fault));
@@ -265,7 +260,7 @@ impl Verifier<'_> {
             self.report.chunks += 1;
             self.report.stored_bytes_read += place.length + place.footer_length;
             if let Err(error) = self.decoding.ask(|store| store.verify_chunk(&place.chunk)) {
-                self.reached()?;
+                self.decoding.reached()?;
                 self.damage.copies.push(*place);
                 self.fault(&error);
             }
@@ -289,7 +284,7 @@ impl Verifier<'_> {
             watch.progress.bytes(place.length);
             decoder.chunk(&place.chunk).map(|chunk| chunk.shape())
         })?;
-        self.reached()?;
+        self.decoding.reached()?;
         for (place, shape) in sound.iter().zip(decoded) {
             match shape {
                 Ok(shape) => {
@@ -311,7 +306,7 @@ impl Verifier<'_> {
         let contents = match Contents::open(&cache, footer, PathFilter::default()) {
             Ok(contents) => contents,
             Err(error) => {
-                self.reached()?;
+                self.decoding.reached()?;
                 self.fault(&error);
                 return Ok(());
             }
@@ -320,7 +315,7 @@ impl Verifier<'_> {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    self.reached()?;
+                    self.decoding.reached()?;
                     self.fault(&error);
                     continue;
                 }

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use format::{
-    ArchiveFooter, ArchiveHeader, ChunkHeader, ChunkId, ChunkKind, Context, SessionHeader,
-    SessionId, SessionStatus, StreamNumber, Timestamp,
+    ArchiveFooter, ArchiveHeader, ChunkHeader, ChunkId, ChunkKind, Context, ContextPlace, Frame,
+    FrameKind, SessionHeader, SessionId, SessionStatus, StreamNumber, Timestamp,
 };
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::media::MediumKind;
 
 /// An archive, as far as it is known.
@@ -62,6 +63,33 @@ pub struct StoredChunk {
     pub payload: Vec<u8>,
     /// Where it lies.
     pub place: ChunkPlace,
+}
+
+impl StoredChunk {
+    /// All of it but its place as one frame, for whoever keeps or brings it elsewhere: its header has
+    /// the context wherever that stood, so that nobody asks for it apart.
+    pub(crate) fn into_frame(self) -> Vec<u8> {
+        let header = ChunkHeader { context: ContextPlace::Here(self.context), ..self.header };
+        let (mut body, mut frame) = (Vec::new(), Vec::new());
+        header.encode(&mut body);
+        Frame::encode(FrameKind::ChunkHeader, &body, &self.payload, &mut frame);
+        frame
+    }
+
+    /// A chunk out of such a frame; `place` says where one with this header lies.
+    pub(crate) fn from_frame(
+        bytes: &[u8],
+        place: impl FnOnce(&ChunkHeader) -> ChunkPlace,
+    ) -> Result<StoredChunk> {
+        let damaged = |cause| Error::new(ErrorKind::Damaged, "a chunk's frame").because(cause);
+        let (frame, _) = Frame::decode(bytes).map_err(damaged)?;
+        let header = ChunkHeader::decode(frame.body).map_err(damaged)?;
+        let ContextPlace::Here(context) = header.context.clone() else {
+            return Err(Error::new(ErrorKind::Damaged, "a chunk's frame without its context"));
+        };
+        let place = place(&header);
+        Ok(StoredChunk { header, context, payload: frame.payload.to_vec(), place })
+    }
 }
 
 /// Where a chunk lies.

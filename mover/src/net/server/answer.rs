@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use format::{
-    ArchiveHeader, ArchiveId, BlockIdentity, ChunkHeader, ChunkId, ChunkRange, Component,
-    ContextPlace, Digest, Frame, FrameKind, KeyGroup, RunHeader, SessionHeader, SessionId,
-    Timestamp,
+    ArchiveHeader, ArchiveId, BlockIdentity, ChunkId, ChunkRange, Component, Digest, Frame,
+    FrameKind, KeyGroup, RunHeader, SessionHeader, SessionId, Timestamp,
 };
 
 use super::attachment::{Attachment, Begun, Carried, decode, gone};
@@ -360,13 +359,8 @@ impl<'a> Answerer<'a> {
             }
             Request::ReadChunk { chunk } => {
                 let stored = store.read_chunk(&chunk_id(chunk))?;
-                // A run's context is put where every chunk can have it: nobody asks twice.
-                let context = ContextPlace::Here(stored.context);
-                let header = ChunkHeader { context, ..stored.header };
-                let (mut body, mut frame) = (Vec::new(), Vec::new());
-                header.encode(&mut body);
-                Frame::encode(FrameKind::ChunkHeader, &body, &stored.payload, &mut frame);
-                Ok((Reply::Chunk { place: PlaceInfo::new(&stored.place) }, frame))
+                let place = PlaceInfo::new(&stored.place);
+                Ok((Reply::Chunk { place }, stored.into_frame()))
             }
             Request::VerifyChunk { chunk } => {
                 let footer = store.verify_chunk(&chunk_id(chunk))?;

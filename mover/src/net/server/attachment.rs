@@ -150,7 +150,7 @@ impl Attachment {
         if links.len() > 2 * usize::from(self.channels_max.max(1)) {
             let message = format!("the session has {} channels already", links.len());
             return Err(Error::new(ErrorKind::Refused, message).way_out(
-                "use fewer --channels, or raise channels_max in the server's policy file",
+                "use fewer --channels, or raise channels-max in the server's policy file",
             ));
         }
         links.push(cutter);

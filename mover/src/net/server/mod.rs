@@ -275,7 +275,7 @@ impl Server {
             drop(attached);
             attachment.close(None);
             return Err(Error::new(ErrorKind::Busy, "the server has as many sessions as it may")
-                .way_out("try again later, or raise sessions_max in its policy file"));
+                .way_out("try again later, or raise sessions-max in its policy file"));
         }
         self.counts.sessions.fetch_add(1, Ordering::Relaxed);
         attached.insert(attachment.id, attachment);

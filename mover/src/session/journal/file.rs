@@ -327,10 +327,11 @@ pub fn interrupted(base: Option<&Path>, random: &dyn Random) -> Result<Vec<Inter
 mod tests {
     use std::os::unix::fs::FileExt;
 
-    use format::{ArchiveHeader, Entry, EntryKind, Extent, StoreId, Verdict};
+    use format::{ArchiveHeader, StoreId};
 
     use super::*;
     use crate::ambient::SystemRandom;
+    use crate::archive::entry_of_extents;
     use crate::store::ArchiveProof;
 
     fn journal(base: &Path) -> JournalWriter {
@@ -350,18 +351,6 @@ mod tests {
         JournalWriter::create(&state, "a", &random, &head, false).unwrap()
     }
 
-    fn entry(number: u64, extents: usize) -> IndexEntry {
-        IndexEntry {
-            number,
-            entry: Entry::new(format!("file-{number}"), EntryKind::File),
-            extents: vec![Extent::Hole(4096); extents],
-            verdict: Verdict::Pass,
-            faulty: false,
-            findings: Vec::new(),
-            options: format::Options::default(),
-        }
-    }
-
     fn all(mut reader: JournalReader) -> Result<Vec<IndexEntry>> {
         let mut all = Vec::new();
         while let Some(entries) = reader.entries()? {
@@ -375,7 +364,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let mut journal = journal(base.path());
         // More than 64 MiB of them, which was the longest record once.
-        let entries = [entry(1, 16 << 20), entry(2, 1)];
+        let entries = [entry_of_extents(1, 16 << 20), entry_of_extents(2, 1)];
         entries.iter().for_each(|entry| journal.push(entry).unwrap());
         let found = all(journal.complete().unwrap()).unwrap();
         assert_eq!(found.len(), 2);
@@ -387,7 +376,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let mut journal = journal(base.path());
         for number in 1..4 {
-            journal.push(&entry(number, 1)).unwrap();
+            journal.push(&entry_of_extents(number, 1)).unwrap();
             journal.checkpoint(number, None).unwrap();
         }
         // A reader has read ahead what is damaged below.
