@@ -208,8 +208,9 @@ fn a_drive_that_fails_is_left_alone_and_the_archive_goes_on() {
         tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
     }
     let file = policy(&machine, &format!("{}{TO_TAPE}", library(&tgt, "tape")));
-    let child = machine.spawn(args!["archive", "--policy", file, "--limit-rate", "12M"]);
-    std::thread::sleep(std::time::Duration::from_millis(1000));
+    let child = machine.spawn(args!["archive", "--policy", file, "--limit-rate", "6M"]);
+    let first = tgt.file(&Tgt::barcode(1));
+    until("a drive writes", || first.metadata().is_ok_and(|it| it.len() > 1 << 20));
     tgt.remove(1);
     let done = machine::wait(child);
     assert_eq!(done.code, 1, "{done:?}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::kit::disk::SmallDisk;
-use crate::kit::machine::wait;
+use crate::kit::machine::{until, wait};
 use crate::kit::proxy::{Break, Proxy};
 use crate::kit::server::{ALL, Server, fingerprint};
 use crate::kit::{Machine, args, assert_same, tree};
@@ -231,7 +231,8 @@ fn a_store_that_is_missing_or_held_is_named() {
     tree::random_file(&local.join("noise"), 3, 64 << 20);
     let archive = args!["archive", local, "--to", server.store(), "--limit-rate", "4M"];
     let mut holder = server.machine.spawn(archive);
-    std::thread::sleep(Duration::from_millis(700));
+    let bytes = || crate::unbound::status(&server.machine, &[])["bytes"].as_u64();
+    until("the local writer writes", || bytes().is_some_and(|bytes| bytes > 0));
     let done = client.run(args!["archive", "/etc/hostname", "--to", url]);
     done.assert_code(&[2]).assert_says(&["is being written by"]);
     let _ = holder.kill();
