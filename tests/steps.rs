@@ -32,7 +32,7 @@ const OF_TAPE: [&str; 1] = ["tape-writing"];
 const OF_DISC: [&str; 1] = ["disc-burned"];
 const OF_OBJECTS: [&str; 2] = ["object-putting", "object-put"];
 const OF_THREADS: [&str; 1] = ["thread-started"];
-/// It takes a recorder: `media::killed_while_it_burns_it_goes_on_with_another_disc`.
+/// It takes a recorder: `media::disc::killed_while_it_burns_it_goes_on_with_another_disc`.
 const ELSEWHERE: [&str; 1] = ["disc-writing"];
 
 const TWO_WAYS: [(Stop, u32); 2] = [(Stop::Kill, 1), (Stop::Error, 0)];

@@ -9,16 +9,14 @@ const FILE_MAX: usize = 600;
 const FUNCTION_MAX: usize = 70;
 
 /// What is longer, and how long: it may become shorter.
-const LONG_FILES: [(&str, usize); 5] = [
+const LONG_FILES: [(&str, usize); 4] = [
     ("mover/src/net/server/answer.rs", 659),
     ("mover/src/net/tests/mod.rs", 629),
     ("mover/src/session/archive.rs", 699),
     ("mover/src/session/restore.rs", 604),
-    ("tests/media.rs", 855),
 ];
-const LONG_FUNCTIONS: [(&str, usize); 14] = [
+const LONG_FUNCTIONS: [(&str, usize); 13] = [
     ("mover/src/cli/archive.rs: run", 75),
-    ("mover/src/cli/restore.rs: run", 81),
     ("mover/src/media/conformance.rs: check", 87),
     ("mover/src/net/server/answer.rs: begin", 88),
     ("mover/src/net/server/answer.rs: read", 126),

@@ -14,6 +14,7 @@ use super::arguments::{
     Archive, FramingArgument, Global, OnFailureArgument, OnSnoopFailureArgument, VerifyArgument,
 };
 use super::console::Console;
+use super::drives::tell_failed_drives;
 use super::open::{access, ambient, cancel_on_signals, engine, has_passphrase, workers};
 use super::parity;
 use super::place::{Place, open_writer};
@@ -84,7 +85,6 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
     };
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
     let mut content = source(&command, attached);
-    let mut drives_failed = false;
     let report = loop {
         let done = console.watch(&progress, || {
             session::archive(&ambient, &engine, &mut *writer, &access, &config, content, &watch)
@@ -97,10 +97,11 @@ pub(super) fn run(mut command: Archive, global: &Global, console: &Console) -> R
         };
         let Some(anew) = writer.without_failed_drives()? else { return Err(error) };
         console.note(&format!("{error}; going on with the other drives"));
-        (writer, drives_failed) = (anew, true);
+        writer = anew;
         content = source(&command, None);
     };
     let unprotected = !report.dry_run && parity::protect(&mut *writer, &cancel, console)?;
+    let drives_failed = tell_failed_drives(&*writer.store(), console);
     tell(&report, console)?;
     let failed = report.untransformed_chunks + report.unscanned > 0;
     let faults =

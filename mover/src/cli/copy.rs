@@ -3,6 +3,7 @@
 use super::Outcome;
 use super::arguments::Copy;
 use super::console::Console;
+use super::drives::tell_failed_drives;
 use super::open::{ambient, cancel_on_signals};
 use super::parity;
 use super::place::local;
@@ -42,7 +43,6 @@ pub(super) fn copy(
     let group = writer.store().current_group()?;
     let progress = Progress::default();
     let watch = Watch { observer: console, progress: &progress, cancel: &cancel };
-    let mut drives_failed = false;
     let report = loop {
         let group = group.clone();
         let done = console.watch(&progress, || {
@@ -54,9 +54,10 @@ pub(super) fn copy(
         };
         let Some(anew) = writer.without_failed_drives()? else { return Err(error) };
         console.note(&format!("{error}; going on with the other drives"));
-        (writer, drives_failed) = (anew, true);
+        writer = anew;
     };
     let unprotected = parity::protect(&mut writer, &cancel, console)?;
+    let drives_failed = tell_failed_drives(&*writer.store(), console);
     tell(&report, console)?;
     let faults = report.faults > 0 || drives_failed || unprotected;
     Ok(Outcome { faults, refused: false })

@@ -4,6 +4,7 @@ mod arguments;
 mod console;
 mod open;
 mod parity;
+mod drives;
 mod place;
 mod init;
 mod archive;

@@ -4,12 +4,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use format::ArchiveFooter;
 use serde_json::Value;
 
 use super::Outcome;
 use super::agent;
 use super::arguments::{Global, Restore};
 use super::console::Console;
+use super::drives::tell_failed_drives;
 use super::list::readable;
 use super::open::{ambient, cancel_on_signals, engine, keyring, path_bytes, workers};
 use super::place::open_store;
@@ -40,8 +42,7 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
     }
     let store = open_store(&command.store, global, &cancel, console)?;
     let record = store.find_archive(&command.archive)?;
-    let footer = readable(&*store, &record, console)?;
-    let footer = &footer;
+    let footer = &readable(&*store, &record, console)?;
     let keyring = keyring(&*store, global)?;
     let engine = engine(global, console)?;
     let decoding = Decoding::new(&*store, &engine, &keyring);
@@ -58,19 +59,8 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
         return tell_plan(&session::plan(&*store, &decoding, footer, filter, &watch)?, console);
     }
     let Some(into) = command.into.clone() else {
-        let output = match &command.attach {
-            Some(name) => Some(board::wait_for_end(&state_folder(None)?, name, &cancel)?),
-            None => None,
-        };
-        let path = one_path(&command)?;
-        match output {
-            Some(mut socket) => session::extract(&decoding, footer, path, &mut socket, &watch)?,
-            None => {
-                let mut output = std::io::stdout().lock();
-                session::extract(&decoding, footer, path, &mut output, &watch)?
-            }
-        };
-        return Ok(Outcome::default());
+        to_stdout(&command, &decoding, footer, &watch)?;
+        return Ok(Outcome { faults: tell_failed_drives(&*store, console), refused: false });
     };
     let mut target = TargetConfig::new(&into);
     target.overwrite = command.overwrite;
@@ -107,9 +97,29 @@ pub(super) fn run(command: Restore, global: &Global, console: &Console) -> Resul
         session::restore(&ambient(), &decoding, footer, config, &watch)
     })?;
     report.name.clone_from(&record.header.name);
+    let drives_failed = tell_failed_drives(&*store, console);
     tell(&report, &into, console)?;
     // An entry that would have left the folder was refused by policy: the strongest word but one.
-    Ok(Outcome { faults: report.faults > 0, refused: report.refused > 0 })
+    Ok(Outcome { faults: report.faults > 0 || drives_failed, refused: report.refused > 0 })
+}
+
+/// One file's content, to standard output or to the program that attaches.
+fn to_stdout(
+    command: &Restore,
+    decoding: &Decoding<'_>,
+    footer: &ArchiveFooter,
+    watch: &Watch<'_>,
+) -> Result<()> {
+    let attached = match &command.attach {
+        Some(name) => Some(board::wait_for_end(&state_folder(None)?, name, watch.cancel)?),
+        None => None,
+    };
+    let path = one_path(command)?;
+    match attached {
+        Some(mut socket) => session::extract(decoding, footer, path, &mut socket, watch)?,
+        None => session::extract(decoding, footer, path, &mut std::io::stdout().lock(), watch)?,
+    };
+    Ok(())
 }
 
 /// The one file whose content is wanted.

@@ -8,6 +8,7 @@ use format::ChunkId;
 use super::Outcome;
 use super::arguments::{Global, Verify};
 use super::console::Console;
+use super::drives::tell_failed_drives;
 use super::open::{ambient, cancel_on_signals, engine, keyring, workers};
 use super::parity::{protect_anew, tell_healed};
 use super::place::{local, open_store};
@@ -27,7 +28,8 @@ pub(super) fn run(command: Verify, global: &Global, console: &Console) -> Result
     }
     let store = open_store(&command.store, global, &cancel, console)?;
     let (report, _) = check(&command, &*store, global, console, &cancel)?;
-    Ok(Outcome { faults: report.damaged > 0, refused: false })
+    let drives_failed = tell_failed_drives(&*store, console);
+    Ok(Outcome { faults: report.damaged > 0 || drives_failed, refused: false })
 }
 
 fn check(

@@ -16,6 +16,7 @@ use super::record::{
     ArchiveRecord, BlockPlace, ChunkPlace, Fault, SessionRecord, StoredChunk, StreamEnd,
     VolumeRecord,
 };
+use super::shelf::FailedDrive;
 use super::writer::{Protected, Step, StoreWriter};
 use crate::pipeline::Meter;
 use crate::{Error, ErrorKind, Result};
@@ -77,6 +78,12 @@ pub trait ReadStore: Send + Sync {
 
     /// Passes over each tape that was read; see [`Store::passes`].
     fn passes(&self) -> Vec<(u32, u64)> {
+        Vec::new()
+    }
+
+    /// The drives that failed since their pools were opened, and are left alone; those of another
+    /// mover are its operator's matter.
+    fn failed_drives(&self) -> Vec<FailedDrive> {
         Vec::new()
     }
 
@@ -275,6 +282,10 @@ impl ReadStore for Store {
 
     fn passes(&self) -> Vec<(u32, u64)> {
         Store::passes(self)
+    }
+
+    fn failed_drives(&self) -> Vec<FailedDrive> {
+        Store::failed_drives(self)
     }
 }
 

@@ -56,7 +56,7 @@ pub use record::{
     SessionRecord, StoredChunk, StreamEnd, VolumeRecord,
 };
 pub use recovery::rebuild;
-pub use shelf::HOME_POOL;
+pub use shelf::{FailedDrive, HOME_POOL};
 pub use writer::{Healed, Protected, Step, StoreWriter};
 
 #[cfg(test)]

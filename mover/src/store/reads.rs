@@ -16,6 +16,7 @@ use super::record::{
     ArchiveRecord, BlockPlace, ChunkPlace, Fault, PoolRecord, SessionRecord, StoredChunk,
     StreamEnd, VolumeRecord,
 };
+use super::shelf::FailedDrive;
 use super::volumes;
 use crate::media::{FrameBytes, VolumeReader, volume_file};
 use crate::{Error, ErrorKind, Result};
@@ -327,6 +328,11 @@ impl Store {
     /// tape from its beginning on, or from further back than it stood.
     pub fn passes(&self) -> Vec<(u32, u64)> {
         self.shelf.passes()
+    }
+
+    /// The drives of all pools that failed since these were opened, and are left alone.
+    pub fn failed_drives(&self) -> Vec<FailedDrive> {
+        self.shelf.failed_drives()
     }
 
     /// The chunks of a volume, in order of their places.

@@ -13,6 +13,17 @@ use crate::{Error, ErrorKind, Result};
 /// and whatever no rule sends elsewhere.
 pub const HOME_POOL: &str = "default";
 
+/// A drive that is left alone, since it failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedDrive {
+    /// The pool's name.
+    pub pool: String,
+    /// The drive, counted from 0 in the order of the pool's drives.
+    pub drive: usize,
+    /// How it failed.
+    pub cause: String,
+}
+
 /// All pools, in the order of their configuration; the home pool is the first.
 #[derive(Debug)]
 pub(super) struct Shelf {
@@ -140,11 +151,14 @@ impl Shelf {
         u16::try_from(drives).unwrap_or(u16::MAX)
     }
 
-    /// The drives of all pools that failed, with the reasons.
-    pub(super) fn off_line(&self) -> Vec<(String, usize, String)> {
+    /// The drives of all pools that failed, and are left alone.
+    pub(super) fn failed_drives(&self) -> Vec<FailedDrive> {
         let of_pool = |pool: &PoolConfig| {
+            let pool_name = &pool.name;
             let failed = pool.storage.off_line().into_iter();
-            failed.map(|(drive, why)| (pool.name.clone(), drive, why)).collect::<Vec<_>>()
+            failed
+                .map(|(drive, cause)| FailedDrive { pool: pool_name.clone(), drive, cause })
+                .collect::<Vec<_>>()
         };
         self.pools.iter().flat_map(of_pool).collect()
     }

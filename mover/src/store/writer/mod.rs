@@ -43,7 +43,7 @@ pub struct StoreWriter {
     /// The command, for others that want to write.
     doing: String,
     /// Drives that had failed when this writer was opened.
-    off_line_count: usize,
+    failed_drive_count: usize,
     _lock: Lock,
     /// Those of all pools.
     lanes: Vec<Lane>,
@@ -77,7 +77,7 @@ impl StoreWriter {
         let witness = Witness::of(&shelf, id)?;
         witness.close_cut(&mut catalog, &shelf)?;
         let rows = query::volumes(&catalog.connection)?;
-        let off_line_count = shelf.off_line().len();
+        let failed_drive_count = shelf.failed_drives().len();
         let (lanes, pools) = lane::lanes(&shelf, &rows, &lengths);
         let last_file = lengths.keys().next_back().copied().unwrap_or(0);
         let last_row = rows.iter().map(|row| row.number).max().unwrap_or(0);
@@ -89,7 +89,7 @@ impl StoreWriter {
             catalog,
             config: config.clone(),
             doing: doing.to_owned(),
-            off_line_count,
+            failed_drive_count,
             _lock: lock,
             lanes,
             pools,
@@ -106,7 +106,7 @@ impl StoreWriter {
     /// The same store, opened anew without the drives that failed since this writer was opened;
     /// none where none did. What was not acknowledged is lost, as with any writer that is dropped.
     pub fn without_failed_drives(self) -> Result<Option<StoreWriter>> {
-        if self.store.shelf.off_line().len() == self.off_line_count {
+        if self.store.failed_drives().len() == self.failed_drive_count {
             return Ok(None);
         }
         let (config, doing) = (self.config.clone(), self.doing.clone());
