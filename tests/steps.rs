@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::kit::rclone::Rclone;
 use crate::kit::server::Server;
-use crate::kit::step::{Stop, run_until, steps};
+use crate::kit::step::{Stop, run_past_full, run_until, steps};
 use crate::kit::volume::forget_catalog;
 use crate::kit::{Machine, args, assert_same, tree};
 use crate::media::policy;
@@ -93,7 +93,7 @@ impl Scene {
     fn archive_until(&mut self, step: &str, (stop, passed): (Stop, u32)) -> bool {
         self.change();
         let done = run_until(&self.machine, (stop, step, passed), self.archive());
-        self.machine.ok(self.archive());
+        run_past_full(&self.machine, &[], self.archive()).assert_code(&[0]);
         done.is_some()
     }
 

@@ -23,6 +23,17 @@ pub(crate) fn status(machine: &Machine, arguments: &[&str]) -> serde_json::Value
     }
 }
 
+/// Looks until nothing moves for longer than a session needs for what it has at hand.
+fn stands_still(machine: &Machine, arguments: &[&str]) -> serde_json::Value {
+    let mut before = status(machine, arguments);
+    until("it stands still", || {
+        std::thread::sleep(Duration::from_millis(700));
+        let now = status(machine, arguments);
+        std::mem::replace(&mut before, now.clone())["bytes"] == now["bytes"]
+    });
+    before
+}
+
 #[test]
 fn one_file_comes_out_of_a_pipe() {
     let (machine, store) = Machine::with_open_store();
@@ -88,6 +99,8 @@ fn a_session_that_cannot_be_shown_goes_on_and_says_so() {
     let unshown = "mover status does not show this";
     let source = machine.path("source");
     tree::sample(&source, 6);
+    // It takes longer to restore than it takes to look at that, on any machine.
+    tree::random_file(&source.join("long"), 7, 4 << 20);
     let sessions = machine.path("state/mover/sessions");
     tree::write(&sessions, "in the way of a folder");
     let done = machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
@@ -126,15 +139,11 @@ fn a_session_is_seen_paused_and_stopped_from_another_terminal() {
     let stages = || status(&machine, &[])["stages"].as_array().expect("stages").len();
     until("six stages", || stages() >= 6);
     machine.ok(args!["status", "--pause", id]);
-    std::thread::sleep(Duration::from_millis(300));
-    let paused = status(&machine, &[]);
-    std::thread::sleep(Duration::from_millis(700));
-    let later = status(&machine, &[]);
-    assert_eq!((&paused["paused"], &later["bytes"]), (&true.into(), &paused["bytes"]));
+    let paused = stands_still(&machine, &[]);
+    assert_eq!(paused["paused"], true, "{paused}");
     machine.ok(args!["status", "--continue", id]);
-    std::thread::sleep(Duration::from_millis(700));
-    let later = status(&machine, &[]);
-    assert!(later["bytes"].as_u64() > paused["bytes"].as_u64(), "{later}");
+    let bytes = || status(&machine, &[])["bytes"].as_u64();
+    until("it goes on", || bytes() > paused["bytes"].as_u64());
     machine.ok(args!["status", "--stop", id]);
     let done = wait(child);
     assert_eq!(done.code, 2, "{done:?}");
@@ -166,10 +175,7 @@ fn a_server_s_sessions_are_seen_and_steered_by_who_may() {
     assert!(nothing.stdout.contains("nothing runs"), "{nothing:?}");
     stranger.fails(2, &["0 sessions there"], args!["status", url, "--stop", id]);
     client.ok(args!["status", url, "--pause", id]);
-    std::thread::sleep(Duration::from_millis(600));
-    let paused = status(&client, &[&url]);
-    std::thread::sleep(Duration::from_millis(600));
-    assert_eq!(status(&client, &[&url])["bytes"], paused["bytes"]);
+    stands_still(&client, &[&url]);
     client.ok(args!["status", url, "--continue", id]);
     let done = wait(child);
     assert_eq!(done.code, 0, "{done:?}");
