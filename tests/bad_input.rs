@@ -235,9 +235,7 @@ fn a_flipped_bit_anywhere_is_found_and_everything_else_comes_back() {
     let identity = machine.path("identity");
     let recipient = crate::round_trip::new_identity(&identity);
     let machine = machine.global(args!["--identity", identity]);
-    for number in 0..40 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 150_000);
-    }
+    tree::random_files(&source, 40, 150_000);
     machine.ok(args!["init", store, "--recipient", recipient]);
     machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
     let was = contents(&source);

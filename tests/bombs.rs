@@ -43,9 +43,7 @@ fn craft(
 fn scene() -> (Machine, PathBuf, PathBuf) {
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
-    for number in 0..8 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 600_000);
-    }
+    tree::random_files(&source, 8, 600_000);
     machine.ok(args!["archive", source, "--to", store, "--name", "a", "--framing", "each"]);
     (machine, store, source)
 }

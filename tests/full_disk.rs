@@ -49,9 +49,7 @@ fn a_disk_that_is_full_from_the_start_gets_no_store() {
 fn a_disk_that_fills_while_restoring_is_said_and_what_fits_is_whole() {
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
-    for number in 0..10 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 2 << 20);
-    }
+    tree::random_files(&source, 10, 2 << 20);
     machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
     let mounted = machine.make_folder("disk");
     let disk = SmallDisk::mount(&mounted, "9m");

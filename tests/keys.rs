@@ -166,9 +166,7 @@ fn one_envelope_that_is_left_is_enough_and_without_any_all_is_lost() {
     for (spared, code) in [(1, 0), (0, 2)] {
         let machine = Machine::new();
         let (store, source) = (machine.path("store"), machine.path("source"));
-        for number in 0..6 {
-            tree::random_file(&source.join(format!("file-{number}")), number, 900_000);
-        }
+        tree::random_files(&source, 6, 900_000);
         machine.ok(args!["init", store]);
         machine.ok(args!["archive", source, "--to", store, "--volume-size", "4M"]);
         let exported = machine.path("exported");

@@ -275,9 +275,7 @@ fn an_archive_of_what_is_known_is_in_every_pool_that_has_it() {
 fn files_lie_together_or_apart_as_the_rule_says() {
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
-    for number in 0..12 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 5_000);
-    }
+    tree::random_files(&source, 12, 5_000);
     for (pool, grouping, least, most) in [("near", "together", 1, 4), ("far", "apart", 12, 16)] {
         let rule =
             format!("[[rules]]\nname = \"all\"\npools = [\"{pool}\"]\ngrouping = \"{grouping}\"\n");

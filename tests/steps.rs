@@ -179,9 +179,7 @@ fn an_archive_to_discs_is_stopped_at_every_step_and_gone_on_with() {
 fn an_archive_to_objects_is_stopped_at_every_step_and_gone_on_with() {
     let server = Rclone::start();
     let (machine, store) = Machine::with_open_store();
-    let machine = machine
-        .variable("AWS_ACCESS_KEY_ID", Rclone::KEY)
-        .variable("AWS_SECRET_ACCESS_KEY", Rclone::SECRET);
+    let machine = machine.with_s3_keys();
     let pool = format!(
         "[pools.pool]\nkind = \"object\"\nendpoint = \"http://127.0.0.1:{}\"\n\
          bucket = \"bucket\"\nprefix = \"mover\"\npart-size = \"1M\"\nvolume-size = \"2M\"\n",

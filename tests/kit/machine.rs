@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::rclone::Rclone;
+
 /// Arguments of any text type.
 macro_rules! args {
     ($($argument:expr),* $(,)?) => {
@@ -161,6 +163,12 @@ impl Machine {
     pub(crate) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Machine {
         self.variables.push((name.into(), value.as_ref().into()));
         self
+    }
+
+    /// With what [`Rclone`]'s servers ask for.
+    pub(crate) fn with_s3_keys(self) -> Machine {
+        self.variable("AWS_ACCESS_KEY_ID", Rclone::KEY)
+            .variable("AWS_SECRET_ACCESS_KEY", Rclone::SECRET)
     }
 
     /// Runs every command by another one, such as `nsenter`.

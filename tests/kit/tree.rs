@@ -12,6 +12,13 @@ pub(crate) fn random_file(path: &Path, seed: u64, length: usize) {
     write(path, Random::new(seed).bytes(length));
 }
 
+/// So many files of noise, `file-0` and on: each has its number for its seed.
+pub(crate) fn random_files(folder: &Path, count: u64, length: usize) {
+    for number in 0..count {
+        random_file(&folder.join(format!("file-{number}")), number, length);
+    }
+}
+
 /// A file, and the folders above it.
 pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
     if let Some(parent) = path.parent() {

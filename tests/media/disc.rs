@@ -11,9 +11,7 @@ use crate::kit::{Machine, args, assert_same, machine, output_of, tool, tree};
 fn an_archive_spans_two_discs_and_survives_kills() {
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
-    for number in 0..10 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
-    }
+    tree::random_files(&source, 10, 2_000_000);
     let file = policy(
         &machine,
         "[pools.disc]\nkind = \"optical\"\nfolder = \"discs\"\ndiscs = [\"D1\", \"D2\", \"D3\"]\n\
@@ -75,9 +73,7 @@ fn an_archive_spans_the_discs_of_a_jukebox_and_they_alone_are_enough() {
     let tgt = Tgt::jukebox(4);
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
-    for number in 0..12 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
-    }
+    tree::random_files(&source, 12, 2_000_000);
     let file = policy(&machine, &format!("{}{TO_DISC}", jukebox(&tgt, "16M")));
     machine.ok(args!["archive", "--policy", file]);
     assert_eq!(disc(&machine, &store, "DISC0001")["burns"], 1);
@@ -113,9 +109,7 @@ fn killed_while_it_burns_it_goes_on_with_another_disc() {
         let tgt = Tgt::jukebox(4);
         let (machine, store) = Machine::with_open_store();
         let source = machine.path("source");
-        for number in 0..8 {
-            tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
-        }
+        tree::random_files(&source, 8, 2_000_000);
         let file = policy(&machine, &format!("{}{TO_DISC}", jukebox(&tgt, "14M")));
         let machine = machine.variable("FAILPOINTS", point);
         let mut child = machine.spawn(args!["archive", "--policy", file]);
@@ -202,9 +196,7 @@ fn damage_on_a_burned_disc_is_named_and_a_copy_stands_in() {
         let tgt = Tgt::jukebox(2);
         let (machine, store) = Machine::with_open_store();
         let source = machine.path("source");
-        for number in 0..3 {
-            tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
-        }
+        tree::random_files(&source, 3, 2_000_000);
         let rule = format!("[[rules]]\nname = \"all\"\nstages = []\npools = {pools}\n");
         let file = policy(&machine, &format!("{}{rule}", jukebox(&tgt, "64M")));
         machine.ok(args!["archive", "--policy", file]);

@@ -34,9 +34,7 @@ const TWO_COPIES: &str = "[[rules]]\nname = \"all\"\npools = [\"default\", \"tap
 fn a_copy_that_dies_is_completed_later_without_its_source() {
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
-    for number in 0..8 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
-    }
+    tree::random_files(&source, 8, 2_000_000);
     // Room for less than half of it.
     let few = folder("tape", "[\"T1\"]", "12M");
     let file = policy(&machine, &format!("{few}{TWO_COPIES}"));
@@ -209,9 +207,7 @@ fn what_no_archive_needs_is_given_back() {
 fn an_s3_server_is_a_medium() {
     let server = Rclone::start();
     let (machine, store) = Machine::with_open_store();
-    let machine = machine
-        .variable("AWS_ACCESS_KEY_ID", Rclone::KEY)
-        .variable("AWS_SECRET_ACCESS_KEY", Rclone::SECRET);
+    let machine = machine.with_s3_keys();
     let source = machine.path("source");
     tree::sample(&source, 3);
     tree::random_file(&source.join("large"), 5, 9_000_000);
@@ -245,9 +241,7 @@ fn damage_on_any_medium_is_named_and_all_else_is_restored() {
     for pool in [disc, disk, &tape] {
         let (machine, store) = Machine::with_open_store();
         let source = machine.path("source");
-        for number in 0..6 {
-            tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
-        }
+        tree::random_files(&source, 6, 2_000_000);
         machine.ok(args!["archive", "--policy", policy(&machine, &format!("{pool}{TO_TAPE}"))]);
         let medium = std::fs::read_dir(machine.path("tapes"))
             .expect("a medium")

@@ -28,9 +28,7 @@ fn an_archive_spans_three_cartridges_of_a_library() {
     let tgt = Tgt::library(4, 8);
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
-    for number in 0..14 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
-    }
+    tree::random_files(&source, 14, 2_000_000);
     let one_drive = format!("{}streams = 1\n{TO_TAPE}", library(&tgt, "tape"));
     let file = policy(&machine, &one_drive);
     machine.ok(args!["archive", "--policy", file]);
@@ -149,9 +147,7 @@ fn killed_while_it_writes_to_a_tape_it_goes_on() {
     let tgt = Tgt::library(3, 64);
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
-    for number in 0..12 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 3_000_000);
-    }
+    tree::random_files(&source, 12, 3_000_000);
     let file = policy(&machine, &format!("{}{TO_TAPE}", library(&tgt, "tape")));
     let mut kills = 0;
     for milliseconds in [400, 700, 1000] {
@@ -193,9 +189,7 @@ fn a_drive_that_fails_is_left_alone_and_the_archive_goes_on() {
     let tgt = Tgt::library(4, 64);
     let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
-    for number in 0..12 {
-        tree::random_file(&source.join(format!("file-{number}")), number, 2_000_000);
-    }
+    tree::random_files(&source, 12, 2_000_000);
     let file = policy(&machine, &format!("{}{TO_TAPE}", library(&tgt, "tape")));
     let child = machine.spawn(args!["archive", "--policy", file, "--limit-rate", "6M"]);
     let first = tgt.file(&Tgt::barcode(1));

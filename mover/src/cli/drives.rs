@@ -13,7 +13,10 @@ pub(super) fn tell_failed_drives(store: &dyn ReadStore, console: &Console) -> bo
             "drive {} of pool {} failed, and other drives were used: {}",
             drive.drive, drive.pool, drive.cause
         );
-        console.error(&Error::new(ErrorKind::Io, message).way_out("see to the drive"));
+        console.error(
+            &Error::new(ErrorKind::Io, message)
+                .way_out("see to the drive; until then each command tries it once more"),
+        );
     }
     !failed.is_empty()
 }

@@ -93,7 +93,7 @@ pub trait Storage: fmt::Debug + Send + Sync {
         1
     }
     /// The drives that failed since the pool was opened, each with the reason; they are left alone.
-    fn off_line(&self) -> Vec<(usize, String)> {
+    fn failed_drives(&self) -> Vec<(usize, String)> {
         Vec::new()
     }
     /// Takes a volume away, for ever: its file is removed, its cartridge is blank again, its disc is

@@ -154,11 +154,8 @@ impl Shelf {
     /// The drives of all pools that failed, and are left alone.
     pub(super) fn failed_drives(&self) -> Vec<FailedDrive> {
         let of_pool = |pool: &PoolConfig| {
-            let pool_name = &pool.name;
-            let failed = pool.storage.off_line().into_iter();
-            failed
-                .map(|(drive, cause)| FailedDrive { pool: pool_name.clone(), drive, cause })
-                .collect::<Vec<_>>()
+            let named = |(drive, cause)| FailedDrive { pool: pool.name.clone(), drive, cause };
+            pool.storage.failed_drives().into_iter().map(named).collect::<Vec<_>>()
         };
         self.pools.iter().flat_map(of_pool).collect()
     }

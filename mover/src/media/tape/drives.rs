@@ -42,7 +42,7 @@ struct Bay {
     /// The barcode of the cartridge in it.
     holds: Option<String>,
     /// Why it is left alone: it failed.
-    off_line: Option<String>,
+    failed: Option<String>,
     /// The barcode of a cartridge that it does not give back.
     stuck: Option<String>,
 }
@@ -67,8 +67,8 @@ impl Drives {
     }
 
     /// The drives that failed, each with the reason; they are left alone.
-    pub(super) fn off_line(&self) -> Vec<(usize, String)> {
-        let failed = |(place, bay): (usize, &Bay)| Some((place, bay.off_line.clone()?));
+    pub(super) fn failed_drives(&self) -> Vec<(usize, String)> {
+        let failed = |(place, bay): (usize, &Bay)| Some((place, bay.failed.clone()?));
         self.bays.iter().enumerate().filter_map(failed).collect()
     }
 
@@ -123,8 +123,7 @@ impl Drives {
         }
         if let Some(place) = self.bays.iter().position(|bay| bay.stuck.as_deref() == Some(barcode))
         {
-            let message =
-                format!("cartridge {barcode} is stuck in drive {place}, which is off line");
+            let message = format!("cartridge {barcode} is stuck in drive {place}, which failed");
             return Err(Error::new(ErrorKind::Missing, message)
                 .way_out("take it out by hand, and see to the drive"));
         }
@@ -135,7 +134,7 @@ impl Drives {
         });
         let mut failure = None;
         for place in places {
-            if self.bays[place].off_line.is_some() {
+            if self.bays[place].failed.is_some() {
                 continue;
             }
             let emptied = self.unload(place);
@@ -151,13 +150,14 @@ impl Drives {
                 // It is not the drive that is at fault.
                 Err(error) if error.kind() == ErrorKind::Missing => return Err(error),
                 Err(error) => {
-                    self.bays[place].off_line = Some(error.to_string());
+                    self.bays[place].failed = Some(error.to_string());
                     failure = Some(error);
                 }
             }
         }
         Err(failure.unwrap_or_else(|| {
-            let reasons: Vec<String> = self.off_line().into_iter().map(|(_, why)| why).collect();
+            let reasons: Vec<String> =
+                self.failed_drives().into_iter().map(|(_, why)| why).collect();
             let message = format!("pool {} has no drive that works", self.config.pool);
             Error::new(ErrorKind::Io, message)
                 .way_out(format!("see to the drives: {}", reasons.join("; ")))
@@ -182,7 +182,7 @@ impl Drives {
     pub(super) fn fail(&mut self, drive: &Arc<Drive>, error: &Error) {
         let is_it = |bay: &Bay| Arc::ptr_eq(&bay.drive, drive);
         let Some(place) = self.bays.iter().position(is_it) else { return };
-        self.bays[place].off_line.get_or_insert_with(|| error.to_string());
+        self.bays[place].failed.get_or_insert_with(|| error.to_string());
         let held = self.bays[place].holds.clone();
         if self.unload(place).is_err() {
             self.bays[place].stuck = held;

@@ -265,8 +265,8 @@ impl Storage for TapeStorage {
         self.lock().loader.drive_count()
     }
 
-    fn off_line(&self) -> Vec<(usize, String)> {
-        self.lock().off_line()
+    fn failed_drives(&self) -> Vec<(usize, String)> {
+        self.lock().failed_drives()
     }
 
     fn remove(&self, name: &str) -> Result<()> {

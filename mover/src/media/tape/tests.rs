@@ -359,9 +359,9 @@ fn what_a_broken_drive_cannot_read_another_one_reads() {
     write(&storage, "00000001.volume", &label(1));
     *broken.lock().unwrap() = Some(0);
     assert!(read(&storage, "00000001.volume") == label(1));
-    let off_line = storage.off_line();
-    assert_eq!(off_line.len(), 1);
-    assert!(off_line[0].0 == 0 && off_line[0].1.contains("smokes"), "{off_line:?}");
+    let failed = storage.failed_drives();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].0 == 0 && failed[0].1.contains("smokes"), "{failed:?}");
     // And from now on the other one is used alone.
     *broken.lock().unwrap() = None;
     write(&storage, "00000002.volume", &label(2));
@@ -382,7 +382,7 @@ fn a_write_that_fails_tells_and_a_cartridge_that_is_stuck_takes_no_other_drive_d
     assert_eq!(stuck.kind(), ErrorKind::Missing);
     assert!(stuck.to_string().contains("A1 is stuck in drive 0"), "{stuck}");
     write(&storage, "00000002.volume", &label(2));
-    assert_eq!(storage.off_line().len(), 1);
+    assert_eq!(storage.failed_drives().len(), 1);
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(super) fn lanes(
 ) -> (Vec<Lane>, Vec<PoolState>) {
     let (mut lanes, mut pools) = (Vec::new(), Vec::new());
     for (pool, config) in shelf.pools().iter().enumerate() {
-        let working = config.storage.drive_count() - config.storage.off_line().len();
+        let working = config.storage.drive_count() - config.storage.failed_drives().len();
         let count = config.streams.min(working).max(1);
         let mut nexts = nexts(shelf, pool, count, rows, lengths);
         let first = lanes.len();
