@@ -5,11 +5,13 @@
 //! `plugins/Cargo.lock` and on the toolchain that `dist/toolchain.toml` names, and on nothing else:
 //! not on where the checkout is, nor on who builds.
 //!
-//! Read in this order: `toolchain` (what builds, and with which flags), `component` (from a core
-//! module to a component with its manifest), `dist` (what is kept, and the comparison).
+//! Read in this order: `toolchain` (what builds, and with which flags), `shuffles` (what the host's
+//! compiler would make slow), `component` (from a core module to a component with its manifest),
+//! `dist` (what is kept, and the comparison).
 
 mod component;
 mod dist;
+mod shuffles;
 mod toolchain;
 
 use anyhow::{Context, Result, bail};
@@ -78,6 +80,7 @@ fn build(
     let mut components = Vec::new();
     for guest in component::guests(plugins)? {
         let module = toolchain.build(plugins, target, &guest)?;
+        let module = shuffles::of_one_vector(&module)?;
         let component = component::Component::new(plugins, &guest, &module)
             .with_context(|| format!("make the component {guest}"))?;
         components.push(component);

@@ -5,8 +5,13 @@ use crate::lanes::Lanes;
 /// A block of the stream.
 pub(crate) const BLOCK_LENGTH: usize = 64;
 /// What is made at once.
-const STRIDE: usize = 4 * BLOCK_LENGTH;
+pub(crate) const STRIDE_LENGTH: usize = 4 * BLOCK_LENGTH;
+const DOUBLE_ROUNDS: usize = 10;
+/// How many parts of something else find room beside the making of a stride.
+pub(crate) const PARTS: usize = 8;
 const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
+
+pub(crate) type Stride = [u8; STRIDE_LENGTH];
 
 /// A place in the stream of one key and one nonce, at a border of blocks.
 pub(crate) struct ChaCha {
@@ -39,37 +44,54 @@ impl ChaCha {
 
     /// Puts the stream over `bytes`. All but the last call are given whole strides.
     pub(crate) fn apply(&mut self, bytes: &mut [u8]) {
-        let (strides, rest) = bytes.as_chunks_mut::<STRIDE>();
+        let (strides, rest) = bytes.as_chunks_mut();
         for stride in strides {
-            self.put_over(stride);
+            self.next(|_| ()).put_over(stride);
         }
         if !rest.is_empty() {
-            let mut last = [0; STRIDE];
+            let mut last = [0; STRIDE_LENGTH];
             last[..rest.len()].copy_from_slice(rest);
-            self.put_over(&mut last);
+            self.next(|_| ()).put_over(&mut last);
             rest.copy_from_slice(&last[..rest.len()]);
         }
     }
 
-    fn put_over(&mut self, stride: &mut [u8; STRIDE]) {
+    /// The stream of the next stride, while `beside` does each of [`PARTS`] parts of something
+    /// else: what works on words goes on while the vectors are being worked on.
+    #[inline(always)]
+    pub(crate) fn next(&mut self, mut beside: impl FnMut(usize)) -> Stream {
         let mut begun = self.state.map(Lanes::splat);
         begun[12] = begun[12].add(Lanes::new([0, 1, 2, 3]));
         let mut words = begun;
-        for _ in 0..10 {
+        for part in 0..PARTS {
+            double_round(&mut words);
+            beside(part);
+        }
+        for _ in PARTS..DOUBLE_ROUNDS {
             double_round(&mut words);
         }
+        self.state[12] = self.state[12].wrapping_add(4);
+        Stream { words: std::array::from_fn(|word| words[word].add(begun[word])) }
+    }
+}
+
+/// The stream of one stride.
+pub(crate) struct Stream {
+    /// Each is that word of four blocks.
+    words: [Lanes; 16],
+}
+
+impl Stream {
+    #[inline(always)]
+    pub(crate) fn put_over(self, stride: &mut Stride) {
         let (places, _) = stride.as_chunks_mut::<16>();
-        for quarter in 0..4 {
+        let (quarters, _) = self.words.as_chunks::<4>();
+        for (quarter, rows) in quarters.iter().enumerate() {
             // Lane by lane the words are those of four blocks; together they are of one.
-            let rows = std::array::from_fn(|row| {
-                let word = 4 * quarter + row;
-                words[word].add(begun[word])
-            });
-            for (block, lanes) in Lanes::transposed(rows).into_iter().enumerate() {
+            for (block, lanes) in Lanes::transposed(*rows).into_iter().enumerate() {
                 lanes.xor_into(&mut places[4 * block + quarter]);
             }
         }
-        self.state[12] = self.state[12].wrapping_add(4);
     }
 }
 
@@ -130,11 +152,11 @@ mod tests {
 
     #[test]
     fn the_stream_goes_on_from_call_to_call() {
-        let mut whole = vec![1; 10 * STRIDE + 5];
+        let mut whole = vec![1; 10 * STRIDE_LENGTH + 5];
         let mut parts = whole.clone();
         ChaCha::new(&[9; 32], &[8; 12], u32::MAX - 3).apply(&mut whole);
         let mut stream = ChaCha::new(&[9; 32], &[8; 12], u32::MAX - 3);
-        let (first, rest) = parts.split_at_mut(3 * STRIDE);
+        let (first, rest) = parts.split_at_mut(3 * STRIDE_LENGTH);
         stream.apply(first);
         stream.apply(rest);
         assert!(whole == parts);

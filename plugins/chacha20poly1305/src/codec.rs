@@ -2,7 +2,7 @@
 //!
 //! Nonces come from the host: 24 random bytes are enough for any number of chunks under one key.
 
-use crate::chacha::{BLOCK_LENGTH, ChaCha};
+use crate::chacha::{BLOCK_LENGTH, ChaCha, Stride};
 use crate::poly1305::Poly1305;
 use chacha20::{R20, hchacha};
 use shared::config::object;
@@ -11,8 +11,6 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 const TAG_LENGTH: usize = 16;
-/// What is encrypted and authenticated in one go, so that it is still in the nearest cache.
-const PIECE_LENGTH: usize = 4096;
 /// One nonce has so many blocks, of which the first makes the key of the tag.
 const LENGTH_MAX: u64 = (u32::MAX as u64 - 1) * BLOCK_LENGTH as u64;
 
@@ -73,12 +71,24 @@ impl Codec {
         if bytes.len() as u64 > LENGTH_MAX {
             return Err(Error::Limit);
         }
+        let length = bytes.len();
         let (mut stream, mut mac) = self.begin(nonce, binding)?;
-        for piece in bytes.chunks_mut(PIECE_LENGTH) {
-            stream.apply(piece);
-            mac.take_padded(piece);
+        let (strides, rest) = bytes.as_chunks_mut();
+        // The tag is of what is encrypted: its part is one stride behind.
+        let mut before: Option<&Stride> = None;
+        for stride in strides {
+            match before {
+                Some(before) => stream.next(|part| mac.take_part(before, part)).put_over(stride),
+                None => stream.next(|_| ()).put_over(stride),
+            }
+            before = Some(stride);
         }
-        Ok(end(mac, binding.len(), bytes.len()))
+        if let Some(before) = before {
+            mac.take_padded(before);
+        }
+        stream.apply(rest);
+        mac.take_padded(rest);
+        Ok(end(mac, binding.len(), length))
     }
 
     /// Checks the tag at the end of `bytes`, then decrypts the rest where it is.

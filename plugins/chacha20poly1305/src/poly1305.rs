@@ -1,6 +1,8 @@
 //! Poly1305 (RFC 8439, section 2.5), in words of 64 bits and products of 128, which WebAssembly
 //! with wide arithmetic has as instructions. Takes the same time for all messages of one length.
 
+use crate::chacha::{PARTS, Stride};
+
 const BLOCK_LENGTH: usize = 16;
 /// Bits that a key must not have (RFC 8439, section 2.5): so 5/4 of `r1` is a whole number, and no
 /// sum of products below overflows.
@@ -48,6 +50,16 @@ impl Poly1305 {
             h = self.step(h, &last);
         }
         self.h = h;
+    }
+
+    /// Takes one of [`PARTS`] parts of a stride: all of them, in their order, are the stride.
+    #[inline(always)]
+    pub(crate) fn take_part(&mut self, stride: &Stride, part: usize) {
+        let (blocks, _) = stride.as_chunks::<BLOCK_LENGTH>();
+        let count = blocks.len() / PARTS;
+        for block in &blocks[count * part..count * (part + 1)] {
+            self.h = self.step(self.h, block);
+        }
     }
 
     /// `(h + block + 2^128) * r`, not wholly reduced.

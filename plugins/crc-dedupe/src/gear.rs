@@ -85,27 +85,25 @@ fn step(hash: u64, byte: u8) -> u64 {
 /// The first position after `start`, up to `end`, whose hash is below `below`.
 fn find(bytes: &[u8], start: usize, end: usize, hash: &mut u64, below: u64) -> Option<usize> {
     let mut position = start;
-    let (fours, rest) = bytes[start..end].as_chunks::<4>();
-    for four in fours {
-        // One step waits for the one before: a shift and an addition. Four of them in one, from
-        // what does not depend on the hash, leave the processor something to do meanwhile.
-        let [first, second, third, fourth] = four.map(|byte| GEAR[byte as usize]);
-        let two = (first << 1).wrapping_add(second);
-        let three = (two << 1).wrapping_add(third);
-        let four = (three << 1).wrapping_add(fourth);
-        let hashes = [
-            (*hash << 1).wrapping_add(first),
-            (*hash << 2).wrapping_add(two),
-            (*hash << 3).wrapping_add(three),
-            (*hash << 4).wrapping_add(four),
-        ];
-        for (index, hash) in hashes.iter().enumerate() {
-            if *hash <= below {
+    let (eights, rest) = bytes[start..end].as_chunks::<8>();
+    for eight in eights {
+        // Bytes are taken out of one word: eight loads fewer beside those of the numbers.
+        let word = u64::from_le_bytes(*eight);
+        let number = |index: usize| GEAR[usize::from((word >> (8 * index)) as u8)];
+        for index in [0, 2, 4, 6] {
+            // A step waits for the one before. Two of them in one, from what does not depend on
+            // the hash, leave the processor something to do meanwhile.
+            let first = number(index);
+            let two = (first << 1).wrapping_add(number(index + 1));
+            if (*hash << 1).wrapping_add(first) <= below {
                 return Some(position + index + 1);
             }
+            *hash = (*hash << 2).wrapping_add(two);
+            if *hash <= below {
+                return Some(position + index + 2);
+            }
         }
-        *hash = hashes[3];
-        position += 4;
+        position += 8;
     }
     for byte in rest {
         *hash = step(*hash, *byte);
@@ -137,22 +135,28 @@ const fn gear() -> [u64; 256] {
 mod tests {
     use super::*;
 
+    /// The same, step by step.
+    fn find_singly(bytes: &[u8], start: usize, end: usize, below: u64) -> Option<usize> {
+        let mut hash = 0;
+        (start..end).find_map(|index| {
+            hash = step(hash, bytes[index]);
+            (hash <= below).then_some(index + 1)
+        })
+    }
+
     #[test]
-    fn four_steps_in_one_find_what_single_steps_find() {
+    fn two_steps_in_one_find_what_single_steps_find() {
         let byte = |n: u32| (n.wrapping_mul(2_654_435_761) >> 13) as u8;
         let bytes: Vec<u8> = (0..40_000).map(byte).collect();
-        for start in [0, 1, 2, 3, 1000] {
-            for below in [u64::MAX >> 4, u64::MAX >> 8, u64::MAX >> 11] {
-                let mut hash = 0;
-                let mut single = None;
-                for (index, byte) in bytes.iter().enumerate().skip(start) {
-                    hash = step(hash, *byte);
-                    if hash <= below {
-                        single = Some(index + 1);
-                        break;
-                    }
-                }
-                assert_eq!(find(&bytes, start, bytes.len(), &mut 0, below), single);
+        for below in [4, 8, 11, 63].map(|bits| u64::MAX >> bits) {
+            for start in [0, 1, 2, 3, 1000] {
+                let found = find(&bytes, start, bytes.len(), &mut 0, below);
+                assert_eq!(found, find_singly(&bytes, start, bytes.len(), below));
+            }
+            // Found or not within the last bytes, of which there are not eight.
+            for (start, length) in (0..200).flat_map(|start| (0..20).map(move |it| (start, it))) {
+                let found = find(&bytes, start, start + length, &mut 0, below);
+                assert_eq!(found, find_singly(&bytes, start, start + length, below));
             }
         }
     }
