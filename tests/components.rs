@@ -124,6 +124,23 @@ fn what_authenticates_is_trusted_by_its_digest_alone() {
     assert_same(&source, &machine.path("three"));
 }
 
+#[test]
+fn a_store_of_an_earlier_version_opens_without_a_word_about_its_components() {
+    let machine = Machine::new();
+    let (store, source) = (machine.path("store"), machine.path("source"));
+    tree::sample(&source, 1);
+    machine.ok(args!["init", store]);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/golden/0.1");
+    let stage = |name: &str| golden.join(name).with_extension("wasm");
+    let stages = args!["--stage", stage("zstd"), "--stage", stage("chacha20poly1305")];
+    machine.ok([args!["archive", source, "--to", store, "--name", "a"], stages].concat());
+    let restored =
+        machine.ok(args!["--no-carried", "restore", store, "a", "--into", machine.path("back")]);
+    assert!(!restored.stderr.contains("carries"), "{restored:?}");
+    assert_same(&source, &machine.path("back"));
+    machine.ok(args!["verify", store, "--read"]);
+}
+
 /// The digest of a component in a file, as an operator writes it.
 fn digest(machine: &Machine, component: &Path) -> String {
     let lines = machine.json(args!["plugin", "inspect", component]).lines_of("component");

@@ -25,8 +25,9 @@ impl Default for CarriedPolicy {
 }
 
 impl Engine {
-    /// Loads the component of a digest: a built-in one, one that the operator has or trusts, or, as
-    /// far as the policy lets it, the one that `read` takes from the medium, which is said then.
+    /// Loads the component of a digest: a built-in one, one that the operator has or trusts, one
+    /// that an earlier version had built in, or, as far as the policy lets it, any that `read` takes
+    /// from the medium, which is said then. `read` gives bytes of that digest and no others.
     pub fn load_carried(
         &self,
         digest: &Digest,
@@ -41,6 +42,9 @@ impl Engine {
         let policy = self.carried();
         if policy.trusted.contains(digest) {
             return self.load(&read()?, Trust::Operator);
+        }
+        if builtin::is_former(digest) {
+            return self.load(&read()?, Trust::Former);
         }
         let shown = pin::show(digest);
         if !policy.may_decode {

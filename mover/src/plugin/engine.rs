@@ -55,6 +55,9 @@ pub enum Trust {
     BuiltIn,
     /// Named by the operator.
     Operator,
+    /// Built into an earlier version, and found on a medium: it may decode and authenticate, and
+    /// never encode.
+    Former,
     /// Found on a medium: it may decode in its sandbox, never encode, and never authenticate.
     Carried,
 }
@@ -299,7 +302,7 @@ impl Plugin {
     }
 
     pub(super) fn may_encode(&self) -> bool {
-        self.trust != Trust::Carried
+        !matches!(self.trust, Trust::Former | Trust::Carried)
     }
 
     pub(super) fn store(&self, log_lines_left: &Arc<AtomicU32>) -> Store<State> {

@@ -4,6 +4,8 @@
 use std::fs;
 use std::sync::Arc;
 
+use format::Digest;
+
 use super::{CompiledCache, Engine, Limits, Plugin, Trust, builtin};
 use crate::ambient::{Random, SeededRandom};
 use crate::error::ErrorKind;
@@ -144,6 +146,24 @@ fn what_a_medium_carries_may_neither_encode_nor_authenticate() {
     assert_eq!(error.kind(), ErrorKind::Refused);
     let cipher = builtin::find("chacha20poly1305").unwrap();
     let error = engine.load(cipher, Trust::Carried).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+}
+
+#[test]
+fn what_an_earlier_version_had_built_in_authenticates_and_never_encodes() {
+    let cipher = fs::read("../wit/golden/0.1/chacha20poly1305.wasm").unwrap();
+    let digest = Digest(*blake3::hash(&cipher).as_bytes());
+    assert!(builtin::find_digest(&digest).is_none(), "it is a former one");
+    let former = engine(None).load_carried(&digest, || Ok(cipher)).unwrap();
+    let mut transform = former.transform("{}", &[1; 32]).unwrap();
+    let (nonce, binding) = ([2; 24], [3; 10]);
+    let plain = b"what was sealed then".as_slice();
+    let mut codec = load("chacha20poly1305").transform("{}", &[1; 32]).unwrap();
+    let (mut sealed, mut opened) = (Vec::new(), Vec::new());
+    codec.encode(&info(plain, &nonce, &binding), plain, &mut sealed).unwrap();
+    transform.decode(&info(plain, &nonce, &binding), &sealed, &mut opened).unwrap();
+    assert_eq!(opened, plain);
+    let error = transform.encode(&info(plain, &nonce, &binding), plain, &mut sealed).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
 }
 
