@@ -35,10 +35,9 @@ fn check_all(machine: &Machine, store: &PathBuf, parts: &[&str]) {
 
 #[test]
 fn a_wrong_passphrase_opens_nothing_and_breaks_nothing() {
-    let machine = Machine::new();
-    let (source, store) = (machine.path("source"), machine.path("store"));
+    let (machine, store) = Machine::with_store();
+    let source = machine.path("source");
     tree::sample(&source, 1);
-    machine.ok(args!["init", store]);
     machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
     let before = volume::bytes(&store);
     let wrong = Machine::without_keys().variable("MOVER_PASSPHRASE", "wrong horse");
@@ -59,9 +58,7 @@ fn a_wrong_passphrase_opens_nothing_and_breaks_nothing() {
 
 #[test]
 fn no_key_at_all_is_an_error_and_not_a_question_where_nobody_can_answer() {
-    let machine = Machine::new();
-    let store = machine.path("store");
-    machine.ok(args!["init", store]);
+    let (machine, store) = Machine::with_store();
     let source = machine.path("source");
     tree::write(&source.join("file"), "x");
     machine.ok(args!["archive", source, "--to", store, "--name", "a"]);

@@ -10,10 +10,9 @@ use crate::round_trip::new_identity;
 
 /// A machine with an encrypted store and one archive in it.
 fn prepare() -> (Machine, PathBuf, PathBuf) {
-    let machine = Machine::new();
-    let (source, store) = (machine.path("source"), machine.path("store"));
+    let (machine, store) = Machine::with_store();
+    let source = machine.path("source");
     tree::sample(&source, 1);
-    machine.ok(args!["init", store]);
     machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
     (machine, store, source)
 }
@@ -164,10 +163,9 @@ fn damage_envelopes(store: &Path, spared: usize) -> usize {
 #[test]
 fn one_envelope_that_is_left_is_enough_and_without_any_all_is_lost() {
     for (spared, code) in [(1, 0), (0, 2)] {
-        let machine = Machine::new();
-        let (store, source) = (machine.path("store"), machine.path("source"));
+        let (machine, store) = Machine::with_store();
+        let source = machine.path("source");
         tree::random_files(&source, 6, 900_000);
-        machine.ok(args!["init", store]);
         machine.ok(args!["archive", source, "--to", store, "--volume-size", "4M"]);
         let exported = machine.path("exported");
         tree::write(&exported, machine.ok(args!["key", "export", store]).stdout);

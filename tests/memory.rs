@@ -29,10 +29,9 @@ fn many_tiny_files_fit_into_little_memory() {
 
 #[test]
 fn a_big_file_fits_into_little_memory() {
-    let machine = Machine::new();
-    let (source, store) = (machine.path("source"), machine.path("store"));
+    let (machine, store) = Machine::with_store();
+    let source = machine.path("source");
     tree::random_file(&source.join("big"), 1, 300 << 20);
-    machine.ok(args!["init", store]);
     let into = machine.path("restored");
     for command in [
         args!["archive", source, "--to", store, "--name", "a"],

@@ -174,10 +174,9 @@ fn a_dropped_archive_is_gone_and_the_others_are_whole() {
 
 #[test]
 fn the_catalog_is_a_cache() {
-    let machine = Machine::new();
-    let (source, store) = (machine.path("source"), machine.path("store"));
+    let (machine, store) = Machine::with_store();
+    let source = machine.path("source");
     tree::sample(&source, 5);
-    machine.ok(args!["init", store]);
     machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
     let before = machine.json(args!["list", store]).stdout;
     volume::forget_catalog(&store);
@@ -190,10 +189,9 @@ fn the_catalog_is_a_cache() {
 
 #[test]
 fn a_store_is_read_on_another_machine() {
-    let machine = Machine::new();
-    let (source, store) = (machine.path("source"), machine.path("store"));
+    let (machine, store) = Machine::with_store();
+    let source = machine.path("source");
     tree::sample(&source, 6);
-    machine.ok(args!["init", store]);
     machine.ok(args!["archive", source, "--to", store, "--name", "a"]);
     let other = Machine::without_keys().variable("MOVER_PASSPHRASE", PASSPHRASE);
     assert_same(&source, &other.restore(&store, "a", "restored"));

@@ -72,9 +72,10 @@ say "the examples and the templates of plugins"
 (cd plugins/examples && cargo build --locked --quiet --release --target wasm32-unknown-unknown)
 plugins/templates/check.sh target/release/mover
 
+# Tools that run for a second are built without optimizing them: that takes minutes less.
 say "the book for plugin authors"
 if [ ! -x target/tools/bin/mdbook ]; then
-    cargo install --quiet --locked --no-default-features --root target/tools mdbook@0.5.4
+    cargo install --quiet --locked --debug --no-default-features --root target/tools mdbook@0.5.4
 fi
 target/tools/bin/mdbook build docs/book --dest-dir "$PWD/target/book"
 
@@ -87,7 +88,7 @@ cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --bins --target-dir
 
 say "licences and sources of the dependencies"
 if [ ! -x target/tools/bin/cargo-deny ]; then
-    cargo install --quiet --locked --root target/tools cargo-deny@0.20.2
+    cargo install --quiet --locked --debug --root target/tools cargo-deny@0.20.2
 fi
 target/tools/bin/cargo-deny --locked check bans licenses sources
 

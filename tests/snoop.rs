@@ -39,13 +39,12 @@ fn restore(machine: &Machine, store: &Path) -> Done {
 
 #[test]
 fn malware_is_held_and_a_private_key_is_tagged() {
-    let machine = Machine::new();
-    let (source, store) = (machine.path("source"), machine.path("store"));
+    let (machine, store) = Machine::with_store();
+    let source = machine.path("source");
     tree::sample(&source, 1);
     tree::write(&source.join("malware"), eicar());
     tree::write(&source.join("about-malware"), format!("a text about {}", eicar()));
     tree::write(&source.join("key.pem"), private_key());
-    machine.ok(args!["init", store]);
     let archive = args!["--json", "archive", source, "--to", store, "--name", "a"];
     let done = machine.fails(3, &[], archive);
     assert!(found(&done).contains(&"malware".to_owned()), "{done:?}");

@@ -145,6 +145,14 @@ impl Machine {
         Machine { folder, variables: vec![], globals: vec![], prefix: vec![] }
     }
 
+    /// A machine with a store that [`PASSPHRASE`] opens, and that knows it.
+    pub(crate) fn with_store() -> (Machine, PathBuf) {
+        let machine = Machine::new();
+        let store = machine.path("store");
+        machine.ok(args!["init", store]);
+        (machine, store)
+    }
+
     /// A machine with a store without encryption, which spares the second that a passphrase takes.
     pub(crate) fn with_open_store() -> (Machine, PathBuf) {
         let machine = Machine::without_keys();

@@ -62,11 +62,10 @@ fn a_copy_that_dies_is_completed_later_without_its_source() {
 
 #[test]
 fn volumes_move_to_another_medium_as_they_are() {
-    let machine = Machine::new();
-    let (source, store) = (machine.path("source"), machine.path("store"));
+    let (machine, store) = Machine::with_store();
+    let source = machine.path("source");
     tree::sample(&source, 1);
     tree::random_file(&source.join("large"), 5, 5_000_000);
-    machine.ok(args!["init", store]);
     machine.ok(args!["archive", source, "--to", store, "--name", "a", "--volume-size", "2M"]);
     let text = folder("tape", "[\"T1\", \"T2\"]", "64M");
     let file = policy(&machine, &text);

@@ -45,7 +45,7 @@ const FORMER: &[&str] = &[
     "64e440e8387b761e6518b7b149e880d19d5111d8a26ae533704f4ce55c040c8a",
 ];
 
-/// Whether an earlier version had the component of a digest built in, and this one has not.
+/// Whether an earlier version had the component of a digest built in.
 pub fn is_former(digest: &Digest) -> bool {
     FORMER.contains(&blake3::Hash::from_bytes(digest.0).to_hex().as_str())
 }
@@ -53,4 +53,17 @@ pub fn is_former(digest: &Digest) -> bool {
 /// The names of all built-in components.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|(name, _)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_former_is_a_digest_and_not_built_in_now() {
+        for text in FORMER {
+            let digest = Digest(*blake3::Hash::from_hex(text).unwrap().as_bytes());
+            assert!(is_former(&digest) && find_digest(&digest).is_none(), "{text}");
+        }
+    }
 }

@@ -5,6 +5,9 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 use crate::ambient::Clock;
 use crate::{Error, ErrorKind, Result};
 
@@ -16,6 +19,8 @@ pub(super) struct Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        // Nobody takes the next holder for this one before it has written its name.
+        let _ = self.file.set_len(0);
         // Closing is not enough: a program that another thread has just started has the file, too,
         // until it has become itself.
         let _ = self.file.unlock();
@@ -53,15 +58,14 @@ pub(super) fn acquire(path: &Path, doing: &str, clock: &dyn Clock) -> Result<Att
             ));
         }
     };
-    let mut patience = RECOVERY_PATIENCE;
+    let mut patience = PATIENCE;
     loop {
         match file.try_lock() {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => {
-                file.rewind().map_err(failed)?;
-                let (holder, error) = busy(path, &mut file);
-                if holder != RECOVERY || patience == 0 {
-                    return Ok(Attempt::Busy(error));
+                let holder = Holder::read(&mut file).map_err(failed)?;
+                if holder.is_there_to_stay() || patience == 0 {
+                    return Ok(Attempt::Busy(holder.refusal(path)));
                 }
                 patience -= 1;
                 std::thread::sleep(Duration::from_millis(50));
@@ -83,27 +87,49 @@ pub(super) fn acquire(path: &Path, doing: &str, clock: &dyn Clock) -> Result<Att
 
 /// What a reader does that found the catalog behind.
 pub(super) const RECOVERY: &str = "recovery";
-/// How often a recovery is waited for: it is short, and no reason to refuse anybody.
-const RECOVERY_PATIENCE: u32 = 100;
+/// How often is asked again whoever may be gone soon.
+const PATIENCE: u32 = 100;
 
-/// What the holder does, and the refusal.
-fn busy(path: &Path, file: &mut File) -> (String, Error) {
-    let mut text = String::new();
-    // A holder that has just come may not have written its name yet.
-    let _ = file.take(4096).read_to_string(&mut text);
-    let store = path.parent().unwrap_or(path).display();
-    let mut lines = text.lines();
-    let pid: Option<u32> = lines.next().and_then(|line| line.parse().ok());
-    let since: Option<i64> = lines.next().and_then(|line| line.parse().ok());
-    let doing = lines.next().unwrap_or("unknown");
-    let holder = match (pid, since.and_then(|since| jiff::Timestamp::from_second(since).ok())) {
-        (Some(pid), Some(since)) => format!("process {pid} ({doing}, since {since})"),
-        _ => "another process".to_owned(),
-    };
-    let message = format!("store {store} is being written by {holder}");
-    let error = Error::new(ErrorKind::Busy, message)
-        .way_out("wait until it is done; one process writes to a store at a time");
-    (doing.to_owned(), error)
+/// Who holds the lock, as far as its file says.
+struct Holder {
+    process: Option<Pid>,
+    since: Option<jiff::Timestamp>,
+    doing: String,
+}
+
+impl Holder {
+    fn read(file: &mut File) -> io::Result<Holder> {
+        let mut text = Vec::new();
+        file.rewind()?;
+        file.take(4096).read_to_end(&mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        let mut lines = text.lines();
+        let process = lines.next().and_then(|line| line.parse::<u32>().ok());
+        let process = process.and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let since = lines.next().and_then(|line| line.parse().ok());
+        let since = since.and_then(|since| jiff::Timestamp::from_second(since).ok());
+        Ok(Holder { process, since, doing: lines.next().unwrap_or_default().to_owned() })
+    }
+
+    /// Whether it makes sense to refuse whoever comes second. A recovery is short. And a holder
+    /// that has just come may not have written its name yet: then the file has none, or that of a
+    /// process that was killed, and the holder may be a recovery, too.
+    fn is_there_to_stay(&self) -> bool {
+        let is_alive = |pid| test_kill_process(pid) != Err(Errno::SRCH);
+        self.doing != RECOVERY && self.process.is_some_and(is_alive)
+    }
+
+    fn refusal(&self, path: &Path) -> Error {
+        let holder = match (self.process, self.since) {
+            (Some(pid), Some(since)) => {
+                format!("process {} ({}, since {since})", pid.as_raw_pid(), self.doing)
+            }
+            _ => "another process".to_owned(),
+        };
+        let store = path.parent().unwrap_or(path).display();
+        Error::new(ErrorKind::Busy, format!("store {store} is being written by {holder}"))
+            .way_out("wait until it is done; one process writes to a store at a time")
+    }
 }
 
 #[cfg(test)]
@@ -133,5 +159,35 @@ mod tests {
         let _also = held.file.try_clone().unwrap();
         drop(held);
         assert!(matches!(acquire(&path, "archive", &clock).unwrap(), Attempt::Held(_)));
+    }
+
+    /// As a holder that has just come, or one that was killed before it, leaves the file.
+    fn second_beside(text: &str) -> Attempt {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        std::fs::write(&path, text).unwrap();
+        let first = File::open(&path).unwrap();
+        first.try_lock().unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| acquire(&path, "archive", &SteppingClock::default()));
+            std::thread::sleep(Duration::from_millis(120));
+            first.unlock().unwrap();
+            second.join().unwrap().unwrap()
+        })
+    }
+
+    #[test]
+    fn who_holds_it_for_a_moment_only_is_waited_for() {
+        let here = std::process::id();
+        assert!(matches!(second_beside(&format!("{here}\n0\nrecovery\n")), Attempt::Held(_)));
+    }
+
+    #[test]
+    fn who_has_not_written_its_name_yet_may_be_gone_soon() {
+        assert!(matches!(second_beside(""), Attempt::Held(_)));
+        let mut dead = std::process::Command::new("true").spawn().unwrap();
+        let id = dead.id();
+        dead.wait().unwrap();
+        assert!(matches!(second_beside(&format!("{id}\n0\nserve\n")), Attempt::Held(_)));
     }
 }

@@ -87,7 +87,7 @@ fn find(bytes: &[u8], start: usize, end: usize, hash: &mut u64, below: u64) -> O
     let mut position = start;
     let (eights, rest) = bytes[start..end].as_chunks::<8>();
     for eight in eights {
-        // Bytes are taken out of one word: eight loads fewer beside those of the numbers.
+        // Bytes are taken out of one word: one load instead of eight, beside those of the numbers.
         let word = u64::from_le_bytes(*eight);
         let number = |index: usize| GEAR[usize::from((word >> (8 * index)) as u8)];
         for index in [0, 2, 4, 6] {

@@ -372,7 +372,7 @@ impl<'a> Answerer<'a> {
             Request::LookupBlocks { identities, pools } => {
                 let identities: Vec<_> = identities.iter().map(|id| BlockIdentity(*id)).collect();
                 // A writer's store knows what was appended since the last commit.
-                let store = self.controlled_store().unwrap_or_else(|| Arc::clone(store));
+                let store = self.desk_store().unwrap_or_else(|| Arc::clone(store));
                 let key = |place: crate::store::BlockPlace| {
                     (crate::net::wire::chunk_key(&place.chunk), place.ordinal, place.length)
                 };
@@ -422,7 +422,7 @@ impl<'a> Answerer<'a> {
         }
     }
 
-    fn controlled_store(&self) -> Option<Arc<dyn ReadStore>> {
+    fn desk_store(&self) -> Option<Arc<dyn ReadStore>> {
         self.open.as_ref().and_then(|open| open.desk.store().ok())
     }
 
