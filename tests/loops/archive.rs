@@ -158,9 +158,8 @@ pub(crate) fn blocks_packed(_folder: &Path) -> u64 {
 /// What a restore does with the chunks of small files before it writes any of them.
 pub(crate) fn blocks_opened(_folder: &Path) -> u64 {
     let (entries, bytes) = small_files();
-    let plain = |chunk: &PlainChunk| (chunk.chunk, chunk.plain.to_vec());
-    let chunks: Vec<_> = pack(&entries, &bytes).iter().map(plain).collect();
-    let open = |(chunk, plain)| DecodedChunk::of_blocks(chunk, plain).expect("it is sound");
+    let chunks = pack(&entries, &bytes);
+    let open = |it: PlainChunk| DecodedChunk::of_blocks(it.chunk, it.plain).expect("it is sound");
     let opened: Vec<_> = counted(|| chunks.into_iter().map(open).collect());
     opened.iter().map(|chunk| u64::from(chunk.shape().0)).sum()
 }
@@ -215,8 +214,8 @@ impl ChunkProvider for Index {
 /// What a restore, a listing and the comparison with the parent archive go along.
 pub(crate) fn entries_listed(_folder: &Path) -> u64 {
     let (chunks, (index_page_count, index_root_count)) = index(&index_entries());
-    let decoded = |it: &PlainChunk| Arc::new(DecodedChunk::of_index(it.chunk, it.plain.to_vec()));
-    let index = Index(chunks.iter().map(decoded).collect());
+    let decoded = |it: PlainChunk| Arc::new(DecodedChunk::of_index(it.chunk, it.plain));
+    let index = Index(chunks.into_iter().map(decoded).collect());
     let archive = ARCHIVE;
     let footer =
         ArchiveFooter { archive, index_page_count, index_root_count, ..ArchiveFooter::default() };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use format::{ChunkId, FilterRecord, Run, TagKind};
 
+use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The plain bytes of a chunk, checked, with its data blocks found.
@@ -11,14 +12,14 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct DecodedChunk {
     /// Its address.
     pub chunk: ChunkId,
-    plain: Vec<u8>,
+    plain: Buffer,
     /// Start and length of each data block, by ordinal.
     blocks: Vec<(u32, u32)>,
 }
 
 impl DecodedChunk {
     /// Checks the CRC of every block of a data chunk and finds its data blocks.
-    pub fn of_blocks(chunk: ChunkId, plain: Vec<u8>) -> Result<DecodedChunk> {
+    pub fn of_blocks(chunk: ChunkId, plain: Buffer) -> Result<DecodedChunk> {
         let mut blocks = Vec::new();
         for tagged in format::blocks(&plain) {
             let tagged = tagged.map_err(|cause| {
@@ -37,7 +38,7 @@ impl DecodedChunk {
     }
 
     /// An index chunk: nothing to find in it.
-    pub fn of_index(chunk: ChunkId, plain: Vec<u8>) -> DecodedChunk {
+    pub fn of_index(chunk: ChunkId, plain: Buffer) -> DecodedChunk {
         DecodedChunk { chunk, plain, blocks: Vec::new() }
     }
 

@@ -9,6 +9,7 @@ use format::{ChunkId, ChunkKind, ComponentEntry, Context, Digest, Role, SessionH
 use super::stages::open_transform;
 use crate::ambient::{Random, SystemRandom};
 use crate::archive::{Chain, ChainStage, DecodeVerify, DecodedChunk};
+use crate::buffer::BufferPool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EpochKey, Keyring};
 use crate::plugin::{Engine, Plugin};
@@ -24,6 +25,8 @@ pub struct Decoding<'a> {
     epochs: Mutex<HashMap<(SessionId, u32), Option<EpochKey>>>,
     /// The volumes that are tapes.
     tapes: OnceLock<HashSet<u32>>,
+    /// What chunks are decoded into. Whoever keeps them bounds how many there are.
+    buffers: BufferPool,
     /// Why the store is given up.
     away: OnceLock<String>,
     chunks_read: AtomicU64,
@@ -41,6 +44,7 @@ impl<'a> Decoding<'a> {
             plugins: Mutex::default(),
             epochs: Mutex::default(),
             tapes: OnceLock::new(),
+            buffers: BufferPool::unbounded(),
             away: OnceLock::new(),
             chunks_read: AtomicU64::new(0),
             stored_bytes_read: AtomicU64::new(0),
@@ -229,7 +233,8 @@ impl<'a> Decoder<'a> {
 
     /// Checks and decodes what was read.
     pub(super) fn decode(&mut self, id: &ChunkId, stored: &StoredChunk) -> Result<DecodedChunk> {
-        let mut plain = Vec::new();
+        let length = stored.header.plain_length as usize;
+        let mut plain = self.decoding.buffers.acquire_for(length).expect("nobody closes it");
         let chain = self.chain(stored.header.session, &stored.context)?;
         chain.decode(&stored.header, &stored.payload, &mut plain)?;
         match stored.header.kind {

@@ -73,7 +73,7 @@ pub(super) fn acquire(path: &Path, doing: &str, clock: &dyn Clock) -> Result<Att
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
     }
-    // The text is a courtesy; the lock itself is the operating system's.
+    // The text says who waits for whom, and why; the lock itself is the operating system's.
     let since = clock.now().seconds;
     let text = format!("{}\n{since}\n{}\n", std::process::id(), doing.replace('\n', " "));
     let write = |file: &mut File| {
@@ -113,7 +113,8 @@ impl Holder {
 
     /// Whether it makes sense to refuse whoever comes second. A recovery is short. And a holder
     /// that has just come may not have written its name yet: then the file has none, or that of a
-    /// process that was killed, and the holder may be a recovery, too.
+    /// process that was killed, and the holder may be a recovery, too. One on another machine
+    /// cannot be told from that: who comes second is refused when the patience ends.
     fn is_there_to_stay(&self) -> bool {
         let is_alive = |pid| test_kill_process(pid) != Err(Errno::SRCH);
         self.doing != RECOVERY && self.process.is_some_and(is_alive)
@@ -152,6 +153,7 @@ mod tests {
         assert!(text.contains(&std::process::id().to_string()), "{text}");
         assert!(text.contains("archive /home, since 2023-11-14"), "{text}");
         drop(held);
+        assert_eq!(std::fs::read(&path).unwrap(), b"", "nobody holds it");
         let Attempt::Held(held) = acquire(&path, "prune", &clock).unwrap() else {
             panic!("the lock was not given back");
         };
