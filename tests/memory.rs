@@ -29,7 +29,8 @@ fn many_tiny_files_fit_into_little_memory() {
 
 #[test]
 fn a_big_file_fits_into_little_memory() {
-    let (machine, store) = Machine::with_store();
+    // A passphrase would take more for a moment than all that is measured here.
+    let (machine, store) = Machine::with_open_store();
     let source = machine.path("source");
     tree::random_file(&source.join("big"), 1, 300 << 20);
     let into = machine.path("restored");
@@ -39,7 +40,8 @@ fn a_big_file_fits_into_little_memory() {
     ] {
         let (done, kibibytes) = machine.run_measured(command.clone());
         assert_eq!(done.code, 0, "{command:?}: {:?}", done.stderr);
-        assert!(kibibytes >> 10 < 200, "{command:?}: {} MiB", kibibytes >> 10);
+        println!("{:?}: {} MiB", command[0], kibibytes >> 10);
+        assert!(kibibytes >> 10 < 130, "{command:?}: {} MiB", kibibytes >> 10);
     }
     crate::kit::same::assert_same_by_rsync(&source, &into);
 }
